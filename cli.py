@@ -1,0 +1,6 @@
+"""The executable's entry."""
+
+from promapp_lite.commands import main
+
+if __name__ == "__main__":
+    main()

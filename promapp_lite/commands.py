@@ -1,0 +1,264 @@
+"""The command line: each command a few lines over the rooms below."""
+
+import logging
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promapp_lite import __version__, wire
+from promapp_lite import serve as server
+from promapp_lite.settings import DOORS, PREFIX, Settings, default_data_dir, read_config
+from promapp_lite.store import admins, opening, tokens
+from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import Store
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def option(*names: str, **facts: Any) -> Callable[..., Any]:
+    """A Click option that also reads PROMAPP_LITE_<NAME>."""
+    variable = PREFIX + names[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **facts)
+
+
+def use_config(context: click.Context, _: click.Parameter, folder: Path) -> Path:
+    """Let the data folder's config.toml give the defaults of the other options."""
+    try:
+        found = read_config(folder)
+    except (ValueError, OSError) as error:
+        raise Refused(f"{folder / 'config.toml'} cannot be read: {error}.") from None
+    context.default_map = {
+        **found,
+        **{name.replace("-", "_"): value for name, value in found.items()},
+    }
+    return folder
+
+
+data_dir = option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_data_dir,
+    show_default="the user data folder",
+    is_eager=True,
+    callback=use_config,
+    help="Where the database and config.toml are.",
+)
+password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+url_option = option("--url", metavar="URL", help="The public base of Tenant URL and location.")
+listen_option = option(
+    "--listen",
+    metavar="URL",
+    multiple=True,
+    default=DOORS,
+    show_default=True,
+    help="A door to open; can be repeated.",
+)
+
+
+class Commands(click.Group):
+    """Turns a refusal into one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Refused as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+    def command(self, *args: Any, example: str = "", **facts: Any) -> Callable[..., Any]:
+        """A command whose help ends with an example."""
+        return super().command(*args, epilog=f"\b\nExample:\n  {example}", **facts)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings=CONTEXT,
+    epilog="\b\nExample:\n  promapp-lite init && promapp-lite serve",
+)
+@click.version_option(__version__, prog_name="promapp-lite")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """A SCIM 2.0 endpoint of your own for Azure AD (Microsoft Entra ID) provisioning."""
+    if context.invoked_subcommand is None:
+        context.invoke(start)
+
+
+@main.command(
+    example="promapp-lite init --data-dir /srv/promapp-lite --admin ada --url https://scim.example.org"
+)
+@data_dir
+@option(
+    "--admin",
+    "name",
+    metavar="NAME",
+    default="admin",
+    show_default=True,
+    help="The first admin's name.",
+)
+@password_stdin
+@url_option
+@listen_option
+def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, listen: tuple[str, ...]) -> None:
+    """Make the data folder, the database and the first admin."""
+    if opening.exists(data_dir):
+        raise Refused(f"{data_dir} is initialised already; nothing was changed.")
+    password, generated = choose_password(password_stdin)
+    admins.hash_password(password)
+    store = opening.create(data_dir)
+    admins.create(store, name, password)
+    if url:
+        (data_dir / "config.toml").write_text(f"url = {wire.dumps(url)}\n", "utf-8")
+    settings = Settings(data_dir, url, listen)
+    click.echo(f"Data folder:  {data_dir}\nAdmin:        {name}")
+    if generated:
+        click.echo(f"Password:     {password}   (shown only now)")
+    click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
+
+
+def choose_password(from_stdin: bool) -> tuple[str, bool]:
+    """The password and whether it was made here: from stdin, a prompt on a terminal, or random."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n"), False
+    if sys.stdin.isatty():
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True), False
+    return secrets.token_urlsafe(15), True
+
+
+@main.command(name="serve", example="promapp-lite serve --listen http://127.0.0.1:8480")
+@data_dir
+@listen_option
+@url_option
+@option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads.")
+@option(
+    "--behind-proxy",
+    is_flag=True,
+    help="A proxy in front does the TLS; allows http doors to other machines.",
+)
+@option("--no-browser", is_flag=True, help="Never open a browser.")
+def serve_command(no_browser: bool, **options: Any) -> None:
+    """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    server.run(Settings(**options))
+
+
+@click.command()
+@click.pass_context
+def start(context: click.Context) -> None:
+    """What a double-click runs: init where there is no data yet, then serve."""
+    if not opening.exists(default_folder()):
+        context.invoke(init, **defaults_of(init))
+    context.invoke(serve_command, **defaults_of(serve_command))
+
+
+def default_folder() -> Path:
+    """The data folder when no option names one."""
+    folder: Path = defaults_of(init)["data_dir"]
+    return folder
+
+
+def defaults_of(command: click.Command) -> dict[str, Any]:
+    """A command's options as environment, config.toml and defaults give them."""
+    with command.make_context(command.name, []) as context:
+        return dict(context.params)
+
+
+@main.group(cls=Commands)
+def token() -> None:
+    """Access tokens: what Azure AD calls Secret Token."""
+
+
+@token.command(name="create", example='promapp-lite token create --description "Azure AD" --expires-in 365')
+@data_dir
+@click.option("--description", required=True, help="What the token is for.")
+@click.option("--scope", type=click.Choice(tokens.SCOPES), default="scim", show_default=True)
+@click.option(
+    "--expires-in", "days", metavar="DAYS", type=int, default=tokens.DEFAULT_DAYS, show_default=True
+)
+@click.option("--owner", metavar="NAME", help="The admin it belongs to; the first one by default.")
+def create_token(data_dir: Path, description: str, scope: str, days: int, owner: str | None) -> None:
+    """Make a token and print it: the only time it is shown."""
+    store = opening.open_store(data_dir)
+    click.echo(tokens.create(store, description, scope, days, admins.owner(store, owner).id))
+
+
+@token.command(name="list", example="promapp-lite token list")
+@data_dir
+def list_tokens(data_dir: Path) -> None:
+    """List the tokens; their secrets are kept nowhere."""
+    now = wire.now()
+    rows = [
+        (
+            str(each.id),
+            each.hint + "…",
+            each.scope,
+            each.state(now),
+            each.expires[:10],
+            each.last_used or "never",
+            each.owner,
+            each.description,
+        )
+        for each in tokens.listed(opening.open_store(data_dir))
+    ]
+    table(("ID", "TOKEN", "SCOPE", "STATE", "EXPIRES", "LAST USED", "OWNER", "DESCRIPTION"), rows)
+
+
+@token.command(name="revoke", example="promapp-lite token revoke 3")
+@data_dir
+@click.argument("id", type=int)
+def revoke_token(data_dir: Path, id: int) -> None:
+    """End a token; the next request with it is refused."""
+    tokens.revoke(opening.open_store(data_dir), id)
+
+
+@main.group(cls=Commands)
+def admin() -> None:
+    """Admins: who may use the console and own tokens."""
+
+
+@admin.command(name="create", example="promapp-lite admin create grace")
+@data_dir
+@click.argument("name")
+@password_stdin
+def create_admin(data_dir: Path, name: str, password_stdin: bool) -> None:
+    """Make another admin."""
+    give_password(opening.open_store(data_dir), admins.create, name, password_stdin)
+
+
+@admin.command(name="password", example="promapp-lite admin password ada")
+@data_dir
+@click.argument("name")
+@password_stdin
+def change_password(data_dir: Path, name: str, password_stdin: bool) -> None:
+    """Give an admin a new password."""
+    give_password(opening.open_store(data_dir), admins.set_password, name, password_stdin)
+
+
+def give_password(store: Store, act: Callable[[Store, str, str], None], name: str, from_stdin: bool) -> None:
+    """Choose a password and carry out what needs it."""
+    password, generated = choose_password(from_stdin)
+    act(store, name, password)
+    if generated:
+        click.echo(f"Password: {password}   (shown only now)")
+
+
+@admin.command(name="list", example="promapp-lite admin list")
+@data_dir
+def list_admins(data_dir: Path) -> None:
+    """List the admins."""
+    found = admins.listed(opening.open_store(data_dir))
+    table(
+        ("NAME", "STATE", "MADE"),
+        [(a.name, "active" if a.active else "off", a.created[:10]) for a in found],
+    )
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows under a head, in columns."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    for row in [head, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,22 @@
+"""The Flask application: open the data, mount the rooms."""
+
+from flask import Flask
+
+from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.settings import Settings
+from promapp_lite.store.db import Store
+from promapp_lite.store.opening import open_store
+from promapp_lite.web import auth, bulk, failures, health, scim
+
+
+def create_app(settings: Settings, store: Store | None = None) -> Flask:
+    """The WSGI application over a data folder; store.admins.Refused where it cannot be opened."""
+    app = Flask("promapp_lite", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.url_map.merge_slashes = False
+    app.extensions["settings"] = settings
+    app.extensions["store"] = store or open_store(settings.data_dir)
+    app.extensions["probes"] = {}
+    for room in (auth, failures, health, scim, bulk):
+        room.init_app(app)
+    return app

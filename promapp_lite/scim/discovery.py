@@ -1,0 +1,110 @@
+"""What this service says about itself: RFC 7643 §5, §6, §7 and RFC 9865 §4."""
+
+from typing import Any
+
+from promapp_lite.scim.schema import ENTERPRISE, KINDS, Attribute
+
+MAX_PAGE = 1000
+MAX_BULK = 1000
+MAX_BODY = 4 * 1024 * 1024
+
+SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+NAMES = {ENTERPRISE: ("EnterpriseUser", "Enterprise User")}
+
+
+def attribute(each: Attribute) -> dict[str, Any]:
+    """An attribute's characteristics as RFC 7643 §7 writes them."""
+    shown: dict[str, Any] = {
+        "name": each.name,
+        "type": each.type,
+        "multiValued": each.multi,
+        "description": each.description,
+        "required": each.required,
+        "mutability": each.mutability,
+        "returned": each.returned,
+    }
+    if each.type in ("string", "reference", "binary"):
+        shown |= {"caseExact": each.exact, "uniqueness": each.uniqueness}
+    if each.canonical:
+        shown["canonicalValues"] = list(each.canonical)
+    if each.refs:
+        shown["referenceTypes"] = list(each.refs)
+    if each.subs:
+        shown["subAttributes"] = [attribute(sub) for sub in each.subs]
+    return shown
+
+
+def schemas(base: str) -> list[dict[str, Any]]:
+    """The schemas of all resource types and their extensions."""
+    found = []
+    for kind in KINDS:
+        for urn, attributes in ((kind.urn, kind.attributes), *kind.extensions.items()):
+            name, description = NAMES.get(urn, (kind.name, kind.description))
+            found.append(
+                {
+                    "schemas": [SCHEMA_URN],
+                    "id": urn,
+                    "name": name,
+                    "description": description,
+                    "attributes": [attribute(each) for each in attributes],
+                    "meta": {"resourceType": "Schema", "location": f"{base}/Schemas/{urn}"},
+                }
+            )
+    return found
+
+
+def resource_types(base: str) -> list[dict[str, Any]]:
+    """Users and groups."""
+    return [
+        {
+            "schemas": [TYPE_URN],
+            "id": kind.name,
+            "name": kind.name,
+            "endpoint": kind.endpoint,
+            "description": kind.description,
+            "schema": kind.urn,
+            "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions],
+            "meta": {
+                "resourceType": "ResourceType",
+                "location": f"{base}/ResourceTypes/{kind.name}",
+            },
+        }
+        for kind in KINDS
+    ]
+
+
+def config(base: str) -> dict[str, Any]:
+    """What the service can do, and its limits."""
+    return {
+        "schemas": [CONFIG_URN],
+        "documentationUri": "https://learn.microsoft.com/entra/identity/app-provisioning/"
+        "use-scim-to-provision-users-and-groups",
+        "patch": {"supported": True},
+        "bulk": {"supported": True, "maxOperations": MAX_BULK, "maxPayloadSize": MAX_BODY},
+        "filter": {"supported": True, "maxResults": MAX_PAGE},
+        "changePassword": {"supported": False},
+        "sort": {"supported": True},
+        "etag": {"supported": True},
+        "pagination": {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": 100,
+            "maxPageSize": MAX_PAGE,
+        },
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "Access token",
+                "description": "An access token with the Scim scope, made in the console, as Secret Token.",
+                "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "primary": True,
+            }
+        ],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": f"{base}/ServiceProviderConfig",
+        },
+    }

@@ -1,0 +1,327 @@
+"""Filters: text to tree (RFC 7644 §3.4.2.2), and the tree against one value.
+
+A tree is nested tuples: ("and" | "or", (tree, …)), ("not", tree), ("pr", path), (operator, path,
+operand, sent) and ("has", path, tree) for `emails[type eq "work"]`, where the inner paths name
+sub-attributes. An operand is text (folded where case does not count), a bool or a number; `sent`
+is the same as it was written.
+
+Beyond the RFC, as Entra sends it: `emails[type eq "work"].value eq "x"`, bare words as values.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from promapp_lite import wire
+from promapp_lite.scim.errors import ScimError, bad
+from promapp_lite.scim.schema import Attribute, Kind, Path, resolve
+
+MAX_LENGTH = 4000
+MAX_TERMS = 50
+MAX_DEPTH = 20
+
+TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<string>"(?:[^"\\]|\\.)*")
+      | (?P<mark>[()\[\]])
+      | (?P<word>[^\s()\[\]"]+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?", re.ASCII)
+TEXT_OPERATORS = ("co", "sw", "ew")
+ORDER_OPERATORS = ("gt", "ge", "lt", "le")
+OPERATORS = ("eq", "ne", *TEXT_OPERATORS, *ORDER_OPERATORS)
+CONSTANTS = {"true": True, "false": False, "null": None}
+
+Tree = tuple[Any, ...]
+Resolver = Callable[[str], Path]
+
+
+@lru_cache(1024)
+def parse(kind: Kind, text: str) -> Tree:
+    """The tree of a filter over resources of a kind; ScimError 400 invalidFilter says where it is wrong."""
+    if len(text) > MAX_LENGTH:
+        raise bad(
+            "invalidFilter",
+            f"The filter has {len(text):,} characters; {MAX_LENGTH:,} is the limit.",
+        )
+    return Parser(text, lambda path: resolve(kind, path, "invalidFilter")).parse()
+
+
+@lru_cache(1024)
+def parse_value(attribute: Attribute, text: str) -> Tree:
+    """The tree of a filter over the values of a multi-valued attribute, as inside `[ ]`."""
+    return Parser(text, value_resolver(attribute)).parse()
+
+
+def value_resolver(attribute: Attribute) -> Resolver:
+    """Finds sub-attributes of `attribute`, as the paths inside its brackets do."""
+
+    def find(path: str) -> Path:
+        sub = attribute.sub(path)
+        if not re.fullmatch(r"[A-Za-z_$][\w$-]*", path, re.ASCII):
+            raise bad("invalidFilter", f"{path!r} is not a sub-attribute of {attribute.name}.")
+        return Path(None, sub)
+
+    return find
+
+
+class Parser:
+    """A recursive descent over the tokens of one filter: `or` binds weakest, then `and`, then `not`."""
+
+    def __init__(self, text: str, find: Resolver) -> None:
+        self.text = text
+        self.find = find
+        self.tokens = list(self.scan())
+        self.position = 0
+        self.terms = 0
+        self.depth = 0
+
+    def scan(self) -> Iterator[tuple[str, str]]:
+        """(kind, text) of each token."""
+        end, text = 0, self.text.rstrip()
+        while end < len(text):
+            match = TOKEN.match(text, end)
+            if match is None:
+                raise bad("invalidFilter", f"The filter cannot be read from {text[end : end + 40]!r} on.")
+            yield str(match.lastgroup), match[str(match.lastgroup)]
+            end = match.end()
+
+    def parse(self) -> Tree:
+        """The whole filter."""
+        tree = self.chain("or", lambda: self.chain("and", self.term))
+        if self.position < len(self.tokens):
+            raise self.error(f"{self.tokens[self.position][1]!r} was not expected")
+        return tree
+
+    def chain(self, word: str, inner: Callable[[], Tree]) -> Tree:
+        """inner, or several of them joined by `and` or `or`."""
+        parts = [inner()]
+        while self.peek_word() == word:
+            self.position += 1
+            parts.append(inner())
+        return parts[0] if len(parts) == 1 else (word, tuple(parts))
+
+    def term(self) -> Tree:
+        """One comparison, a group in parentheses, or `not` and a group."""
+        word = self.peek_word()
+        if word == "(":
+            return self.enclosed(")")
+        if word == "not" and self.peek_word(1) == "(":
+            self.position += 1
+            return ("not", self.enclosed(")"))
+        return self.comparison()
+
+    def enclosed(self, closing: str) -> Tree:
+        """A filter between brackets, guarded against deep nesting."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise bad("invalidFilter", f"The filter is nested deeper than {MAX_DEPTH} levels.")
+        self.position += 1
+        tree = self.chain("or", lambda: self.chain("and", self.term))
+        if self.peek_word() != closing:
+            raise self.error(f"{closing!r} is missing")
+        self.position += 1
+        self.depth -= 1
+        return tree
+
+    def comparison(self) -> Tree:
+        """`path operator value`, `path pr` or `path[…]`."""
+        self.terms += 1
+        if self.terms > MAX_TERMS:
+            raise bad("tooMany", f"The filter has more than {MAX_TERMS} terms.")
+        path = self.find(self.take("word", "an attribute"))
+        if self.peek_word() == "[":
+            return self.value_path(path)
+        return self.compare(path)
+
+    def value_path(self, path: Path) -> Tree:
+        """`path[…]`, and Entra's `path[…].sub operator value`, which means both of one value."""
+        if path.sub is not None:
+            raise self.error(f"{path}[ ] is not a value path")
+        outer, self.find = self.find, value_resolver(path.leaf)
+        inner = self.enclosed("]")
+        word = self.peek_word()
+        if word.startswith(".") and len(word) > 1:
+            sub = self.find(self.take("word", "a sub-attribute")[1:])
+            inner = ("and", (inner, self.compare(sub)))
+        self.find = outer
+        return ("has", path, inner)
+
+    def compare(self, path: Path) -> Tree:
+        """The operator and operand behind a path."""
+        operator = self.take("word", "an operator").lower()
+        if path.attribute is None:
+            raise self.error(f"{path} names a schema, not an attribute")
+        if operator == "pr":
+            return ("pr", path)
+        if operator not in OPERATORS:
+            raise self.error(f"{operator!r} is not an operator")
+        return comparable(operator, value_of(path), self.operand())
+
+    def operand(self) -> Any:
+        """The value of a comparison: JSON text, or a bare word (Entra's documentation shows both)."""
+        if self.position >= len(self.tokens):
+            raise self.error("a value is missing at the end")
+        kind, text = self.tokens[self.position]
+        if kind == "mark":
+            raise self.error(f"a value is missing before {text!r}")
+        self.position += 1
+        if kind == "string":
+            return self.unquote(text)
+        return Bare(text)
+
+    def unquote(self, text: str) -> str:
+        """The text of a JSON string literal."""
+        try:
+            found = json.loads(text, strict=False)
+            found.encode()
+            wire.check_string(found)
+        except ValueError:
+            raise self.error(f"{text[:40]} is not a valid text") from None
+        return str(found)
+
+    def peek_word(self, ahead: int = 0) -> str:
+        """The next token in lower case, "" at the end or before a quoted text."""
+        position = self.position + ahead
+        if position >= len(self.tokens) or self.tokens[position][0] == "string":
+            return ""
+        return self.tokens[position][1].lower()
+
+    def take(self, kind: str, what: str) -> str:
+        """The next token, which must be of that kind."""
+        if self.position >= len(self.tokens) or self.tokens[self.position][0] != kind:
+            raise self.error(f"{what} was expected")
+        self.position += 1
+        return self.tokens[self.position - 1][1]
+
+    def error(self, what: str) -> ScimError:
+        """A 400 that shows the filter and what is wrong with it."""
+        return bad("invalidFilter", f"The filter cannot be read: {what}. It is: {self.text[:200]}")
+
+
+class Bare(str):
+    """An operand written without quotes; true, false, null and numbers are meant so where they fit."""
+
+
+def value_of(path: Path) -> Path:
+    """A complex attribute compares by its `value` (RFC 7643 §2.4)."""
+    if path.sub is None and path.leaf.complex:
+        if "value" not in path.leaf.by_name:
+            raise bad(
+                "invalidFilter",
+                f"{path} has sub-attributes: compare one of them, such as {path}.{path.leaf.subs[0].name}.",
+            )
+        return path._replace(sub=path.leaf.sub("value"))
+    return path
+
+
+def comparable(operator: str, path: Path, operand: Any) -> Tree:
+    """The comparison with its operand in the attribute's type; 400 where the operator has no meaning."""
+    if isinstance(operand, Bare) and operand.lower() == "null":
+        if operator not in ("eq", "ne"):
+            raise bad("invalidFilter", f"{operator} null has no meaning.")
+        return ("not", ("pr", path)) if operator == "eq" else ("pr", path)
+    leaf = path.leaf
+    value = OPERANDS.get(leaf.type, text_operand)(leaf, operand)
+    if operator in TEXT_OPERATORS and not isinstance(value, str):
+        raise bad("invalidFilter", f"{operator} compares texts; {path} is compared with {operand}.")
+    if operator in ORDER_OPERATORS and isinstance(value, bool):
+        raise bad("invalidFilter", f"{path} is true or false, which has no order: use eq or ne.")
+    return (operator, path, value, str(operand) if isinstance(value, str) else value)
+
+
+def text_operand(leaf: Attribute, operand: str) -> str:
+    """Folded where the attribute does not count case."""
+    return str(operand) if leaf.exact else wire.fold(operand)
+
+
+def boolean_operand(leaf: Attribute, operand: str) -> bool:
+    """true or false, quoted or not (Entra: `roles[primary eq "True"]`)."""
+    value = CONSTANTS.get(operand.lower())
+    if not isinstance(value, bool):
+        raise bad("invalidFilter", f"{leaf.name} is true or false; it is compared with {operand}.")
+    return value
+
+
+def moment_operand(leaf: Attribute, operand: str) -> str:
+    """A moment in the form it is kept in."""
+    try:
+        return wire.stamp(wire.moment(operand))
+    except (ValueError, OverflowError):
+        raise bad("invalidFilter", f"{leaf.name} is a date and time; {operand} is none.") from None
+
+
+def free_operand(leaf: Attribute, operand: str) -> Any:
+    """What a bare word looks like; a quoted text stays a text."""
+    if not isinstance(operand, Bare):
+        return wire.fold(operand)
+    if operand.lower() in CONSTANTS:
+        return CONSTANTS[operand.lower()]
+    if NUMBER.fullmatch(operand):
+        return float(operand) if "." in operand else int(operand)
+    return wire.fold(operand)
+
+
+OPERANDS: dict[str, Callable[[Attribute, str], Any]] = {
+    "boolean": boolean_operand,
+    "dateTime": moment_operand,
+    "any": free_operand,
+}
+
+
+def matches(tree: Tree, value: Any) -> bool:
+    """Whether one value of a multi-valued attribute (usually an object) passes a `parse_value` tree."""
+    operator = tree[0]
+    if operator == "and":
+        return all(matches(part, value) for part in tree[1])
+    if operator == "or":
+        return any(matches(part, value) for part in tree[1])
+    if operator == "not":
+        return not matches(tree[1], value)
+    found = read(value, tree[1].leaf)
+    if operator == "pr":
+        return found is not None
+    return compare(operator, tree[1].leaf, found, tree[2])
+
+
+def read(value: Any, leaf: Attribute) -> Any:
+    """The sub-attribute of an element; a plain value counts as its own `value`."""
+    if not isinstance(value, dict):
+        return value if leaf.name.lower() == "value" else None
+    if leaf.name in value:
+        return value[leaf.name]
+    return next((item for name, item in value.items() if name.lower() == leaf.name.lower()), None)
+
+
+def compare(operator: str, leaf: Attribute, found: Any, operand: Any) -> bool:
+    """One comparison; `ne` is the opposite of `eq`, also where there is nothing."""
+    if operator == "ne":
+        return not compare("eq", leaf, found, operand)
+    if isinstance(found, str) and not leaf.exact:
+        found = wire.fold(found)
+    if isinstance(found, bool) is not isinstance(operand, bool) or not same_type(found, operand):
+        return False
+    return TESTS[operator](found, operand)
+
+
+def same_type(one: Any, other: Any) -> bool:
+    """Whether two values can be compared at all."""
+    return (isinstance(one, str) and isinstance(other, str)) or (
+        isinstance(one, int | float) and isinstance(other, int | float)
+    )
+
+
+TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda a, b: a == b,
+    "co": lambda a, b: b in a,
+    "sw": lambda a, b: a.startswith(b),
+    "ew": lambda a, b: a.endswith(b),
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+}

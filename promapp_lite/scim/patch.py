@@ -1,0 +1,362 @@
+"""PATCH (RFC 7644 §3.5.2) on a document, in the forms Entra sends it.
+
+POST and PUT go the same way: their body is a path-less `add` to an empty document.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from promapp_lite.scim import filter as filters
+from promapp_lite.scim.errors import bad
+from promapp_lite.scim.schema import Kind, Path, resolve
+from promapp_lite.scim.values import MAX_VALUES, coerce, single
+
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+MAX_OPERATIONS = 1000
+OPERATIONS = ("add", "replace", "remove")
+IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
+VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
+LABELS = {"type", "primary", "display"}  # what alone makes no e-mail and no address
+
+Document = dict[str, Any]
+
+
+class Operation(NamedTuple):
+    """One change: what to do, where (and for which of several values), and the value as sent."""
+
+    op: str
+    path: Path
+    tree: filters.Tree | None
+    value: Any
+
+
+def parse(kind: Kind, body: Any) -> list[Operation]:
+    """The operations of a PATCH body, path-less ones spread over their keys; ScimError 400."""
+    operations = member_of(body, "operations")
+    if not isinstance(operations, list) or not operations:
+        raise bad(
+            "invalidSyntax",
+            "A PATCH body needs a list named Operations with at least one operation.",
+        )
+    if len(operations) > MAX_OPERATIONS:
+        raise bad(
+            "tooMany",
+            f"A PATCH takes at most {MAX_OPERATIONS:,} operations; {len(operations):,} were sent.",
+        )
+    check_schemas(body)
+    return [each for sent in operations for each in parse_one(kind, sent)]
+
+
+def check_schemas(body: Document) -> None:
+    """Refuse a `schemas` that is no list of texts; which URNs are in it is the client's affair."""
+    schemas = member_of(body, "schemas")
+    if schemas is not None and not (
+        isinstance(schemas, list) and all(isinstance(urn, str) for urn in schemas)
+    ):
+        raise bad("invalidSyntax", "schemas must be a list of URNs.")
+
+
+def member_of(body: Any, name: str) -> Any:
+    """A member of a JSON object, its name compared without case; 400 when it is no object."""
+    if not isinstance(body, dict):
+        raise bad("invalidSyntax", "A JSON object was expected.")
+    return next((value for key, value in body.items() if key.lower() == name), None)
+
+
+def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
+    """One sent operation, spread where it has no path."""
+    op, path, value = (member_of(sent, name) for name in ("op", "path", "value"))
+    if not isinstance(op, str) or op.lower() not in OPERATIONS:
+        raise bad("invalidSyntax", f"op must be add, replace or remove; {str(op)[:40]!r} was sent.")
+    op = op.lower()
+    if path in (None, ""):
+        if op == "remove":
+            raise bad("noTarget", "A remove operation needs a path.")
+        yield from spread(kind, op, value)
+        return
+    if not isinstance(path, str):
+        raise bad("invalidPath", "path must be a text.")
+    place, tree = target(kind, path, value)
+    if op != "remove" and not any(key.lower() == "value" for key in sent) and tree is None:
+        raise bad("invalidValue", f"The {op} operation on {path} has no value.")
+    if place.attribute and place.attribute.name == "schemas":
+        return
+    if place.mutability == "readOnly":
+        raise bad("mutability", f"{path} is kept by this service and cannot be changed.")
+    yield from expand(kind, Operation(op, place, tree, value))
+
+
+def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
+    """The operation itself; one on a whole extension becomes one for each attribute in its object.
+
+    What the object does not name stays, also in a replace (RFC 7644 §3.5.2.3).
+    """
+    op, path, value = operation.op, operation.path, operation.value
+    if path.attribute is not None:
+        yield operation
+        return
+    if op == "remove" or value in (None, ""):
+        yield operation._replace(op="remove")
+        return
+    if not isinstance(value, dict):
+        raise bad("invalidValue", f"{path.urn} takes an object with its attributes.")
+    for name, item in value.items():
+        inner = resolve(kind, f"{path.urn}:{name}")._replace(urn=path.urn)
+        if inner.mutability != "readOnly":
+            yield Operation(op, inner, None, item)
+
+
+def target(kind: Kind, text: str, value: Any) -> tuple[Path, filters.Tree | None]:
+    """What a path or key names; an object under an unknown URN is an extension with its attributes."""
+    path, tree = parse_path(kind, text)
+    unknown = path.urn is not None and path.urn not in kind.extensions
+    if unknown and tree is None and isinstance(value, dict) and path.sub is None:
+        return Path(text if path.attribute else path.urn, None), None
+    return path, tree
+
+
+def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
+    """A path-less value as one operation a key; keys may be dotted, URNs or value paths."""
+    if not isinstance(value, dict):
+        raise bad("invalidValue", f"A {op} operation without a path needs an object as its value.")
+    seen = set()
+    for key, item in value.items():
+        if key.lower() in IGNORED:
+            continue
+        path, tree = target(kind, key, item)
+        if (str(path).lower(), tree) in seen:
+            raise bad("invalidSyntax", f"{path} was sent twice in one object.")
+        seen.add((str(path).lower(), tree))
+        if path.mutability != "readOnly":
+            yield from expand(kind, Operation(op, path, tree, item))
+
+
+@lru_cache(4096)
+def parse_path(kind: Kind, text: str) -> tuple[Path, filters.Tree | None]:
+    """`attribute`, `attribute.sub`, `attribute[filter]` or `…[filter].sub`, each with or without URN."""
+    if "[" not in text:
+        return resolve(kind, text), None
+    match = VALUE_PATH.fullmatch(text)
+    if match is None:
+        raise bad("invalidPath", f"The path {text[:200]!r} cannot be read (RFC 7644 §3.5.2).")
+    path = resolve(kind, match["path"])
+    if path.attribute is None or path.sub or not (path.top.multi or path.top.free):
+        raise bad("invalidPath", f"{path} has no list of values to choose from with [ ].")
+    tree = filters.parse_value(path.attribute, match["filter"])
+    if match["sub"]:
+        path = path._replace(sub=resolve_sub(path, match["sub"]))
+    return path, tree
+
+
+def resolve_sub(path: Path, name: str) -> Any:
+    """The sub-attribute behind the closing bracket."""
+    try:
+        return filters.value_resolver(path.leaf)(name).attribute
+    except Exception:
+        raise bad("invalidPath", f"{name!r} is not a sub-attribute of {path}.") from None
+
+
+def apply(document: Document, operations: list[Operation]) -> None:
+    """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
+    for operation in operations:
+        if operation.path.mutability != "writeOnly":
+            apply_one(document, operation)
+
+
+def apply_one(document: Document, operation: Operation) -> None:
+    """Carry out one operation."""
+    path = operation.path
+    if path.attribute is None:
+        document.pop(key_in(document, str(path.urn)), None)
+        return
+    holder = document if path.urn is None else extension(document, path.urn)
+    key = key_in(holder, path.top.name)
+    changed = CHANGES[bool(operation.tree), bool(path.sub)](holder.get(key), operation)
+    if changed in (None, [], {}):
+        holder.pop(key, None)
+    else:
+        holder[key] = changed
+    if not holder and path.urn is not None:
+        del document[key_in(document, path.urn)]
+
+
+def extension(document: Document, urn: str) -> Document:
+    """The extension's object in the document, made where it is not there yet."""
+    held = document.setdefault(key_in(document, urn), {})
+    if not isinstance(held, dict):
+        raise bad("invalidPath", f"{urn} holds a plain value.")
+    return held
+
+
+def key_in(holder: Document, name: str) -> str:
+    """The key under which the holder has `name`, whatever its case; `name` itself where it has none."""
+    if name in holder:
+        return name
+    lower = name.lower()
+    return next((key for key in holder if key.lower() == lower), name)
+
+
+def whole(held: Any, operation: Operation) -> Any:
+    """`attribute`: the new value of the whole attribute."""
+    attribute, op = operation.path.leaf, operation.op
+    if op == "remove":
+        return without(held, operation)
+    value = coerce(attribute, operation.value)
+    if attribute.multi:
+        return joined(held or [], value or []) if op == "add" else value
+    if isinstance(held, dict) and isinstance(value, dict) and "value" not in attribute.by_name:
+        return held | value  # sub-attributes that are not named stay (RFC 7644 §3.5.2.3)
+    return value
+
+
+def joined(held: list[Any], added: list[Any]) -> list[Any]:
+    """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2)."""
+    new = [value for value in added if value not in held]
+    if len(held) + len(new) > MAX_VALUES:
+        raise bad("tooMany", f"An attribute takes at most {MAX_VALUES:,} values.")
+    return one_primary(held + new, new)
+
+
+def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
+    """The values with `primary` taken from all but the newest primary one."""
+    chosen = [value for value in newest if isinstance(value, dict) and value.get("primary") is True]
+    if not chosen:
+        return values
+    for value in values:
+        if isinstance(value, dict) and value.get("primary") is True and value is not chosen[-1]:
+            value["primary"] = False
+    return values
+
+
+def without(held: Any, operation: Operation) -> Any:
+    """What stays after `remove attribute`; with a value, only the values named go (Entra, COMPAT)."""
+    if not operation.path.leaf.multi or not isinstance(operation.value, list) or not operation.value:
+        return None
+    gone = coerce(operation.path.leaf, operation.value) or []
+    return [value for value in held or [] if not any(covers(each, value) for each in gone)]
+
+
+def covers(named: Any, value: Any) -> bool:
+    """Whether the value has everything the named one asks for."""
+    if isinstance(named, dict) and isinstance(value, dict):
+        return all(value.get(key) == item for key, item in named.items())
+    return bool(named == value)
+
+
+def part(held: Any, operation: Operation) -> Any:
+    """`attribute.sub`: the attribute with that part set or removed."""
+    path = operation.path
+    if path.top.multi or isinstance(held, list):
+        return part_of_all(held or [], operation)
+    if held is not None and not isinstance(held, dict):
+        raise bad("invalidPath", f"{path} is not there: {path.top.name} holds a plain value.")
+    return with_sub(held or {}, operation)
+
+
+def part_of_all(held: list[Any], operation: Operation) -> list[Any]:
+    """`emails.value` and the like without a filter: all values, or the one there is to be.
+
+    `value` is what the element is, so setting it leaves one element, not several alike.
+    """
+    sub, op = operation.path.leaf, operation.op
+    if op == "remove" or coerce(sub, operation.value) is None:
+        return [kept for each in held if (kept := with_sub(each, operation, "remove"))]
+    if not held:
+        return [with_sub({}, operation)]
+    if sub.name != "value":
+        return [with_sub(each, operation) for each in held]
+    if op == "add":
+        return joined(held, [with_sub({}, operation)])
+    first = next((each for each in held if isinstance(each, dict) and each.get("primary")), held[0])
+    return [with_sub(first, operation)]
+
+
+def with_sub(element: Any, operation: Operation, op: str | None = None) -> Document:
+    """A copy of the element with the sub-attribute set, or gone when its value is empty."""
+    sub = operation.path.leaf
+    found: Document = dict(element) if isinstance(element, dict) else {"value": element}
+    key = key_in(found, sub.name)
+    value = None if (op or operation.op) == "remove" else coerce(sub, operation.value)
+    if value is None:
+        removed = found.pop(key, None)
+        bare = removed is not None and not found.keys() - LABELS
+        return {} if bare and operation.path.top.multi else found
+    found[key] = value
+    return found
+
+
+def chosen(held: Any, operation: Operation) -> list[Any]:
+    """`attribute[filter]`: the values with the matching ones replaced, extended or removed."""
+    values, hits = matching(held, operation)
+    if operation.op == "remove":
+        return [value for value in values if not any(value is hit for hit in hits)]
+    value = single(operation.path.leaf, only(operation)) if operation.value is not None else None
+    if not hits:
+        return joined(values, [implied(operation) | (value or {})])
+    if value is None:
+        return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
+    base = implied(operation, strict=False)
+    made = [(hit if operation.op == "add" else base) | value for hit in hits]
+    return one_primary([swap(each, hits, made) for each in values], made)
+
+
+def chosen_part(held: Any, operation: Operation) -> list[Any]:
+    """`attribute[filter].sub`: the matching values with that part set or removed.
+
+    Where none matches, one is made from the filter: Entra sets `emails[type eq "work"].value` on
+    people without a work e-mail, and a second operation must find what the first one made.
+    """
+    values, hits = matching(held, operation)
+    operation = operation._replace(value=only(operation))
+    gone = operation.op == "remove" or coerce(operation.path.leaf, operation.value) is None
+    if not hits:
+        return values if gone else joined(values, [with_sub(implied(operation), operation)])
+    made = [with_sub(hit, operation) for hit in hits]
+    return one_primary([kept for each in values if (kept := swap(each, hits, made))], made)
+
+
+def matching(held: Any, operation: Operation) -> tuple[list[Any], list[Any]]:
+    """All values, and those the filter chooses."""
+    values = list(held) if isinstance(held, list) else [] if held is None else [held]
+    assert operation.tree is not None  # noqa: S101
+    return values, [value for value in values if filters.matches(operation.tree, value)]
+
+
+def swap(value: Any, hits: list[Any], made: list[Any]) -> Any:
+    """The value made in place of this one, or this one."""
+    return next((new for hit, new in zip(hits, made, strict=True) if hit is value), value)
+
+
+def only(operation: Operation) -> Any:
+    """The value of an operation on one element; Entra also sends it in a list of one."""
+    value = operation.value
+    if not isinstance(value, list):
+        return value
+    if len(value) > 1:
+        raise bad("invalidValue", f"{operation.path} takes one value; {len(value)} were sent.")
+    return value[0] if value else None
+
+
+def implied(operation: Operation, strict: bool = True) -> Document:
+    """The element a filter of `eq` terms describes, `{type: "work"}`; 400 noTarget where there is none."""
+    tree = operation.tree
+    assert tree is not None  # noqa: S101
+    terms = tree[1] if tree[0] == "and" else (tree,)
+    if all(term[0] == "eq" for term in terms):
+        return {term[1].leaf.name: term[3] for term in terms}
+    if strict:
+        raise bad(
+            "noTarget",
+            f"No value of {operation.path.top.name} matches the filter of the path.",
+        )
+    return {}
+
+
+CHANGES = {
+    (False, False): whole,
+    (False, True): part,
+    (True, False): chosen,
+    (True, True): chosen_part,
+}

@@ -1,0 +1,185 @@
+"""Waitress with doors, strict HTTP, and an orderly end."""
+
+import ipaddress
+import logging
+import re
+import signal
+import socket
+from http import HTTPStatus
+from types import FrameType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+
+from promapp_lite import wire
+from promapp_lite.factory import create_app
+from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.scim.errors import ScimError
+from promapp_lite.settings import Settings
+from promapp_lite.store.admins import Refused
+from promapp_lite.store.opening import open_store, serving_lock
+from promapp_lite.web.answers import HEADERS, SCIM_JSON
+
+log = logging.getLogger("promapp_lite")
+
+WAITRESS: dict[str, Any] = {
+    "ident": None,  # no server version
+    "asyncore_use_poll": True,
+    "connection_limit": 1000,  # stock is 100: 150 silent connections block everyone
+    "channel_timeout": 60,
+    "cleanup_interval": 5,
+    "channel_request_lookahead": 0,
+    "backlog": 1024,
+    "max_request_header_size": 64 * 1024,
+    "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
+    "clear_untrusted_proxy_headers": True,
+}
+ONCE = re.compile(rb"^(host|content-length|transfer-encoding|authorization|content-type)[ \t]*:", re.I | re.M)
+
+
+class Parser(HTTPRequestParser):
+    """Refuses what lets two parties read one message differently (request smuggling, RFC 9112 §6.3, §3.2)."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Raise ParsingError for a doubled framing header, or both ways of framing."""
+        names = [name.lower() for name in ONCE.findall(header_plus)]
+        if len(names) != len(set(names)):
+            raise ParsingError("A header that may be there once was sent twice")
+        if b"content-length" in names and b"transfer-encoding" in names:
+            raise ParsingError("Both Content-Length and Transfer-Encoding were sent")
+        super().parse_header(header_plus)
+
+
+class Refusal(ErrorTask):
+    """What Waitress refuses before the application sees it, as a SCIM error."""
+
+    def execute(self) -> None:
+        """Write the answer and end the connection."""
+        error = self.request.error
+        detail = f"{HTTPStatus(error.code).phrase}: {error.body}."
+        body = wire.dumps(ScimError(error.code, None, detail).body()).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS.items()])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):
+    """One connection."""
+
+    parser_class = Parser
+    error_task_class = Refusal
+
+
+class Server(TcpWSGIServer):
+    """One plain door."""
+
+    channel_class = Channel
+
+
+class Door(NamedTuple):
+    """An address to listen on."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> "Door":
+        """Read `http://127.0.0.1:8480`; Refused where it is no such address."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise Refused(f"{url} is not an address to listen on.") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+            raise Refused(f"{url} is not an address to listen on; one looks like http://127.0.0.1:8480.")
+        return cls(parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme])
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def bind(self) -> socket.socket:
+        """A bound socket; Refused where the address is taken or not this machine's."""
+        try:
+            family, kind, proto, _, address = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            bound = socket.socket(family, kind, proto)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError as error:
+            raise Refused(f"Cannot listen on {self.host} port {self.port}: {error.strerror}.") from None
+        return bound
+
+
+def doors(settings: Settings) -> list[Door]:
+    """The doors to open; Refused for plain http that other machines would reach."""
+    found = [Door.parse(url) for url in settings.listen]
+    for door in found:
+        if door.scheme == "http" and not door.loopback and not settings.behind_proxy:
+            raise Refused(
+                f"http://{door.host}:{door.port} would carry tokens in the clear to other machines. Listen "
+                f"on http://127.0.0.1:{door.port}, use an https door, or say "
+                f"--behind-proxy when a proxy in front does the TLS."
+            )
+    return found
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; Refused where it cannot begin."""
+    opened = doors(settings)
+    store = open_store(settings.data_dir)
+    with serving_lock(settings.data_dir):
+        sockets = [door.bind() for door in opened]
+        app = create_app(settings, store)
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        signal.signal(signal.SIGTERM, end)
+        for url in settings.listen:
+            log.info("listening on %s", url)
+        log.info("Tenant URL: %s", settings.tenant_url)
+        loop(app, settings, sockets)
+    store.close()
+    log.info("stopped")
+
+
+def end(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM: leave the loop; the workers finish what they have."""
+    raise SystemExit(0)
+
+
+def loop(app: Flask, settings: Settings, sockets: list[socket.socket]) -> None:
+    """Run one Waitress loop over all doors."""
+    adjustments = Adjustments(threads=settings.threads, sockets=sockets, **WAITRESS)
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(settings.threads)
+    channels: dict[int, Any] = {}
+    for bound in sockets:
+        address = (bound.family, bound.type, bound.proto, bound.getsockname())
+        Server(
+            app,
+            channels,
+            _sock=bound,
+            dispatcher=dispatcher,
+            adj=adjustments,
+            bind_socket=False,
+            sockinfo=address,
+        )
+    try:
+        wasyncore.loop(timeout=1, map=channels, use_poll=True)
+    except (SystemExit, KeyboardInterrupt):
+        dispatcher.shutdown()
+        wasyncore.close_all(channels)

@@ -1,0 +1,54 @@
+"""The provisioning activity: one row for each write and each failure, in the transaction of the change."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from promapp_lite import wire
+from promapp_lite.store.db import Statement, Store, slot
+from promapp_lite.store.models import Activity
+
+MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
+MAX_REQUEST = 10_000  # characters of a refused request's body
+
+FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
+INSERT = Statement(Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}))
+EMPTY = dict.fromkeys(FIELDS)
+
+
+@dataclass
+class Caller:
+    """Who asked for what, for the activity row: known before the work begins."""
+
+    method: str
+    path: str
+    address: str | None = None
+    token_id: int | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since the request began."""
+        return round((time.perf_counter() - self.started) * 1000)
+
+
+def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> None:
+    """Write one row; `changes` is anything JSON can hold. Call it inside the transaction of the change."""
+    if facts.get("changes") is not None:
+        facts["changes"] = wire.dumps(facts["changes"])
+    row = EMPTY | {
+        "at": wire.now(),
+        "token_id": caller.token_id,
+        "address": caller.address,
+        "method": caller.method,
+        "path": caller.path,
+        "action": action,
+        "status": status,
+        "ms": caller.ms,
+    }
+    store.run(INSERT, **(row | facts))
+
+
+def members(act: str, ids: list[str]) -> dict[str, Any]:
+    """A membership change as it is kept in `changes`."""
+    return {"path": "members", "op": act, "count": len(ids), "ids": ids[:MAX_IDS]}

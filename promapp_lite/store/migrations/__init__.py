@@ -1,0 +1,1 @@
+"""Numbered schema scripts, applied in order at start; append only."""

@@ -1,0 +1,129 @@
+"""The tables. Queries are described on these models once and compiled per engine (`db.Statement`).
+
+A resource is its JSON document (`doc`) plus the columns by which it is matched, is unique or is ordered;
+comparison keys are folded (`wire.fold`), what was sent stays to the letter in `doc`. `seq` counts up, so
+that pages ordered by it do not shift when somebody is added.
+"""
+
+from peewee import AutoField, BooleanField, CompositeKey, IntegerField, Model, TextField
+
+
+class Resource(Model):
+    """What users and groups have in common."""
+
+    seq = AutoField()
+    id = TextField(unique=True)
+    external_id = TextField(null=True, index=True)
+    display_name = TextField(null=True)
+    version = IntegerField()
+    created = TextField()
+    modified = TextField()
+    doc = TextField()
+
+
+class User(Resource):
+    """A person; `user_key` is the folded userName, `active` null where the document has none."""
+
+    user_key = TextField(unique=True)
+    active = BooleanField(null=True)
+
+    class Meta:
+        table_name = "users"
+
+
+class Group(Resource):
+    """A group without its members; `display_key` is the folded displayName."""
+
+    display_key = TextField(unique=True)
+
+    class Meta:
+        table_name = "groups"
+
+
+class Email(Model):
+    """An e-mail address of a user, folded: a matching attribute too."""
+
+    value_key = TextField()
+    user_id = TextField(index=True)
+
+    class Meta:
+        table_name = "email"
+        primary_key = CompositeKey("value_key", "user_id")
+        without_rowid = True
+
+
+class Member(Model):
+    """A membership: a user or group (`member_id`) in a group. Ids may point to nobody yet.
+
+    `display` is the name the client sent with it, null when it sent none, as Entra does.
+    """
+
+    group_id = TextField()
+    member_id = TextField()
+    display = TextField(null=True)
+
+    class Meta:
+        table_name = "member"
+        primary_key = CompositeKey("group_id", "member_id")
+        indexes = ((("member_id", "group_id"), True),)
+        without_rowid = True
+
+
+class Admin(Model):
+    """Who may use the console and own tokens; SCIM never touches one. `password` is a scrypt hash."""
+
+    id = AutoField()
+    name = TextField()
+    name_key = TextField(unique=True)
+    password = TextField(null=True)
+    active = BooleanField(default=True)
+    created = TextField()
+
+    class Meta:
+        table_name = "admin"
+
+
+class Token(Model):
+    """An access token: only the SHA-256 of its secret is kept, and eight characters as a hint."""
+
+    id = AutoField()
+    digest = TextField(unique=True)
+    hint = TextField()
+    description = TextField()
+    scope = TextField()
+    owner_id = IntegerField()
+    created = TextField()
+    expires = TextField()
+    last_used = TextField(null=True)
+    last_address = TextField(null=True)
+    revoked = TextField(null=True)
+
+    class Meta:
+        table_name = "token"
+
+
+class Activity(Model):
+    """One write or one failure. `changes` and `request` are JSON text, `ms` is how long it took."""
+
+    id = AutoField()
+    at = TextField(index=True)
+    token_id = IntegerField(null=True)
+    address = TextField(null=True)
+    method = TextField()
+    path = TextField()
+    action = TextField()
+    resource_type = TextField(null=True)
+    resource_id = TextField(null=True, index=True)
+    name = TextField(null=True)
+    status = IntegerField()
+    scim_type = TextField(null=True)
+    detail = TextField(null=True)
+    changes = TextField(null=True)
+    request = TextField(null=True)
+    ms = IntegerField()
+
+    class Meta:
+        table_name = "activity"
+
+
+MODELS = (User, Group, Email, Member, Admin, Token, Activity)

@@ -1,0 +1,85 @@
+"""Opening the data folder: made, brought to this program's schema under a lock, or refused."""
+
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from peewee import DatabaseError
+from playhouse.migrations import Runner
+
+from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import Store
+
+DATABASE = "promapp-lite.db"
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_SECONDS = 30
+
+
+def exists(folder: Path) -> bool:
+    """Whether there is data already."""
+    return (folder / DATABASE).exists()
+
+
+def create(folder: Path) -> Store:
+    """Make the data folder, readable by its owner only, and an empty database in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(folder / DATABASE, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise Refused(f"The data folder {folder} cannot be made: {error.strerror}.") from None
+    return open_store(folder)
+
+
+def open_store(folder: Path) -> Store:
+    """Open the database, migrated; Refused where there is none, it is damaged, or newer than this program."""
+    if not exists(folder):
+        raise Refused(f"There is no data in {folder} yet: run promapp-lite init first.")
+    store = Store(folder / DATABASE)
+    try:
+        with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
+            migrate(store)
+    except Timeout:
+        raise Refused(
+            f"Another promapp-lite has been migrating {folder} for {LOCK_SECONDS} seconds."
+        ) from None
+    except DatabaseError as error:
+        store.close()
+        raise Refused(f"{store.path} cannot be opened: {error}. It was left as it is.") from None
+    except OSError as error:
+        raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
+    return store
+
+
+def migrate(store: Store) -> None:
+    """Run the scripts that have not run yet; Refused where the database knows ones this program lacks."""
+    runner = Runner(store.database, str(MIGRATIONS))
+    status = runner.status()
+    newer = [each.name for each in status if each.path is None]
+    if newer:
+        raise Refused(
+            f"{store.path} was written by a newer promapp-lite (schema {newer[-1]}): install that one."
+        )
+    if any(each.applied is None for each in status):
+        backup_first(store, status)
+        runner.up()
+
+
+def backup_first(store: Store, status: list[object]) -> None:
+    """Keep a copy beside the database before its schema changes; a new one has nothing to keep."""
+    applied = [each.name for each in status if each.applied]  # type: ignore[attr-defined]
+    if applied:
+        copy = store.path.with_name(f"before-{store.path.stem}-{applied[-1]}.db")
+        copy.unlink(missing_ok=True)
+        store.database.execute_sql("VACUUM INTO ?", (str(copy),))
+
+
+def serving_lock(folder: Path) -> FileLock:
+    """The lock that the one serving process holds; Refused where another holds it. It dies with its owner."""
+    lock = FileLock(folder / "serve.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Refused(f"Another promapp-lite is already serving {folder}.") from None
+    except OSError as error:
+        raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
+    return lock

@@ -1,0 +1,39 @@
+"""How answers look: SCIM JSON with its headers, and errors in the caller's own format."""
+
+from collections.abc import Iterable, Mapping
+
+from flask import Response
+
+from promapp_lite import wire
+from promapp_lite.scim.errors import ScimError
+
+SCIM_JSON = "application/scim+json"
+LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RETRY_SECONDS = 30
+
+
+def reply(body: str = "", status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer whose body is JSON text, or none."""
+    answer = Response(body, status, content_type=SCIM_JSON if body else None)
+    answer.headers.update(HEADERS)
+    if headers:
+        answer.headers.update(headers)
+    return answer
+
+
+def listed(resources: Iterable[str], total: int, **facts: object) -> str:
+    """A ListResponse (RFC 7644 §3.4.2) around resources that are JSON text already."""
+    shown = list(resources)
+    head = wire.dumps({"schemas": [LIST_URN], "totalResults": total, "itemsPerPage": len(shown), **facts})
+    return f'{head[:-1]},"Resources":[{",".join(shown)}]}}'
+
+
+def refusal(error: ScimError) -> Response:
+    """The error resource, with the headers its status calls for."""
+    headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="promapp-lite"'
+    if error.status == 503:
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return reply(wire.dumps(error.body()), error.status, headers)

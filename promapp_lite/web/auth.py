@@ -1,0 +1,59 @@
+"""The gate in front of the SCIM API: nothing behind it is reached without a live token."""
+
+from flask import Flask, Request, current_app, g, request
+from flask_httpauth import HTTPTokenAuth
+
+from promapp_lite.scim.errors import ScimError
+from promapp_lite.settings import MOUNTS
+from promapp_lite.store import tokens
+from promapp_lite.store.activity import Caller
+from promapp_lite.store.tokens import Grant
+
+bearer = HTTPTokenAuth("Bearer")
+READING = ("GET", "HEAD")
+
+
+def init_app(app: Flask) -> None:
+    """Put the gate before every request, also before those that no route answers."""
+    app.before_request(gate)
+
+
+def mount_of(path: str) -> str | None:
+    """The SCIM mount a path is under, None for what is not SCIM."""
+    return next((mount for mount in MOUNTS if path == mount or path.startswith(mount + "/")), None)
+
+
+def gate() -> None:
+    """Let a SCIM request through or raise ScimError 401 or 403; leaves `g.caller` and `g.base`."""
+    mount = mount_of(request.path)
+    if mount is None:
+        return
+    g.base = current_app.extensions["settings"].public_url + mount
+    g.caller = Caller(request.method, request.path, request.remote_addr)
+    grant = bearer.authenticate(bearer.get_auth(), None)
+    if not grant:
+        raise ScimError(
+            401,
+            None,
+            "The Secret Token is missing, wrong, expired or revoked. Create a Scim "
+            "access token in the promapp-lite console and paste it as Secret Token.",
+        )
+    g.caller.token_id = grant.token_id
+    if grant.scope != "scim" and not reads(request):
+        raise ScimError(
+            403,
+            None,
+            "This access token may only read (scope scim:read); provisioning needs "
+            "a token with the scope Scim.",
+        )
+
+
+def reads(asked: Request) -> bool:
+    """Whether a request only reads; `.search` is a read that is sent as POST."""
+    return asked.method in READING or (asked.method == "POST" and asked.path.endswith("/.search"))
+
+
+@bearer.verify_token
+def grant_of(secret: str) -> Grant | None:
+    """What the token in the Authorization header allows."""
+    return tokens.check(current_app.extensions["store"], secret, request.remote_addr)

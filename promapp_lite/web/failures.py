@@ -1,0 +1,116 @@
+"""What happens when a request fails: a SCIM error for the API, a plain page for people, one activity row."""
+
+import logging
+import re
+from http import HTTPStatus
+
+import peewee
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from promapp_lite import wire
+from promapp_lite.scim.errors import ScimError
+from promapp_lite.store import activity
+from promapp_lite.web.answers import HEADERS, refusal
+from promapp_lite.web.auth import mount_of
+
+log = logging.getLogger("promapp_lite")
+PASSWORD = re.compile(r'("password"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+DETAILS = {
+    400: "The request cannot be read.",
+    404: "There is nothing at this address. The Tenant URL ends in /api/scim.",
+    405: "This method is not allowed here.",
+    413: "The body is larger than 4 MiB.",
+    414: "The address is too long.",
+    503: "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Answer every failure in the caller's own format."""
+    app.register_error_handler(ScimError, answer)
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(peewee.OperationalError, from_database)
+    app.register_error_handler(peewee.DatabaseError, from_database)
+    app.register_error_handler(Exception, from_bug)
+
+
+def answer(error: ScimError) -> Response:
+    """The error as the API answers it, kept as an activity row."""
+    note(error)
+    return refusal(error)
+
+
+def from_http(error: HTTPException) -> Response:
+    """A refusal by Flask or Werkzeug: unknown route, wrong method, body too large."""
+    status = error.code or 500
+    detail = DETAILS.get(status, HTTPStatus(status).phrase)
+    if mount_of(request.path) is None:
+        return Response(
+            f"{status} {detail}\n", status, dict(HEADERS), content_type="text/plain; charset=utf-8"
+        )
+    found = answer(ScimError(status, None, detail))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            found.headers[name] = value
+    return found
+
+
+def from_database(error: peewee.DatabaseError) -> Response:
+    """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
+    log.error("database: %s", error)
+    return refusal(ScimError(503, None, DETAILS[503]))
+
+
+def from_bug(error: Exception) -> Response:
+    """A fault of ours: logged with its traceback, told without it."""
+    log.exception("unexpected %s", type(error).__name__)
+    return answer(ScimError(500, None, "promapp-lite made a mistake; its log tells more."))
+
+
+def note(error: ScimError) -> None:
+    """Keep the failure; where even that cannot be written, the answer still goes out."""
+    caller = g.get("caller")
+    if caller is None or error.status == 401:
+        return
+    store = current_app.extensions["store"]
+    facts = {"scim_type": error.scim_type, "detail": error.detail, **subject()}
+    try:
+        store.transact(lambda: activity.record(store, caller, "fail", error.status, **facts))
+    except peewee.DatabaseError as fault:
+        log.error("database: %s", fault)
+
+
+def subject() -> dict[str, object]:
+    """What the failed request was about, as far as it can be told: type, id, name and what was sent."""
+    arguments = request.view_args or {}
+    kind = arguments.get("kind")
+    sent = sent_text()
+    return {
+        "resource_type": kind.name if kind else None,
+        "resource_id": arguments.get("id"),
+        "name": name_in(sent),
+        "request": PASSWORD.sub(r'\1"…"', sent)[: activity.MAX_REQUEST] or None,
+    }
+
+
+def sent_text() -> str:
+    """The request's body as text, where it can be had."""
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return ""
+    try:
+        return request.get_data().decode("utf-8", "replace")
+    except HTTPException:
+        return ""
+
+
+def name_in(sent: str) -> str | None:
+    """The userName or displayName in a body."""
+    try:
+        found = wire.loads(sent.encode()) if sent else None
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    names = {key.lower(): value for key, value in found.items() if isinstance(value, str)}
+    return names.get("username") or names.get("displayname")

@@ -1,0 +1,159 @@
+"""What the tests share: an application over an empty database, a token for it, and a served one."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from promapp_lite.factory import create_app
+from promapp_lite.settings import Settings
+from promapp_lite.store import admins, opening, tokens
+
+ROOT = Path(__file__).parent.parent
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch):
+    """Passwords cost little in tests, except where their cost is the test."""
+    monkeypatch.setattr(admins, "METHOD", "scrypt:1024:8:1")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty, migrated database with one admin, `ada`."""
+    opened = opening.create(tmp_path / "data")
+    admins.create(opened, "ada", PASSWORD)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(store):
+    """The application over that database."""
+    return create_app(Settings(store.path.parent), store)
+
+
+@pytest.fixture
+def token(store):
+    """A live token with the scope scim."""
+    return tokens.create(store, "tests", "scim", 30, admins.owner(store, None).id)
+
+
+@pytest.fixture
+def send(app, token):
+    """send(method, path, body, headers) through WSGI; a header that is None is not sent."""
+    return sender(app, token)
+
+
+def sender(app, token):
+    """`send` over one application and token."""
+    client = app.test_client()
+
+    def send(method, path, body=None, headers=None, base="/api/scim"):
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
+        answer = client.open(base + path, method=method, data=data, headers=usual(token, headers))
+        return SimpleNamespace(
+            status=answer.status_code, headers=answer.headers, json=parsed(answer.get_data())
+        )
+
+    return send
+
+
+def usual(token, headers):
+    """The headers Entra sends, changed as asked."""
+    given = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/scim+json; charset=utf-8",
+        **(headers or {}),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def parsed(data):
+    """The JSON of a body, None where it is empty."""
+    return json.loads(data) if data else None
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running `promapp-lite serve` on a folder and port of its own, and a token for it."""
+    folder = tmp_path_factory.mktemp("served")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROMAPP_")}
+    command = [sys.executable, str(ROOT / "cli.py")]
+
+    def run(*words, text=None):
+        done = subprocess.run(
+            [*command, *words, "--data-dir", str(folder)],
+            input=text,
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    run("init", "--password-stdin", text=PASSWORD)
+    token = run("token", "create", "--description", "tests")
+    url = f"http://127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [*command, "serve", "--no-browser", "--listen", url, "--data-dir", str(folder)],
+        env=environment,
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(f"{url}/healthz", process)
+    yield SimpleNamespace(url=url, token=token, folder=folder, run=run, process=process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+
+
+def free_port():
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(url, process, tries=200):
+    """Return when the address answers; fail when the process ends or never answers."""
+    import time
+
+    for _ in range(tries):
+        assert process.poll() is None, f"the server ended with {process.returncode}"
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"{url} never answered")
+
+
+@pytest.fixture
+def served(server):
+    """send over HTTP against the running server."""
+
+    def send(method, path, body=None, headers=None, base="/api/scim"):
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            server.url + base + path, data, usual(server.token, headers), method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return SimpleNamespace(
+                    status=answer.status, headers=answer.headers, json=parsed(answer.read())
+                )
+        except urllib.error.HTTPError as error:
+            with error:
+                return SimpleNamespace(status=error.code, headers=error.headers, json=parsed(error.read()))
+
+    return send
