@@ -113,17 +113,12 @@ class Door(NamedTuple):
             return self.host == "localhost"
 
     def bind(self) -> socket.socket:
-        """A bound socket; Refused where the address is taken or not this machine's."""
+        """A listening socket; Refused where the address is taken or not this machine's."""
         try:
-            family, kind, proto, _, address = socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            bound = socket.socket(family, kind, proto)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
+            family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
+            return socket.create_server(address, family=family, backlog=WAITRESS["backlog"])
         except OSError as error:
             raise Refused(f"Cannot listen on {self.host} port {self.port}: {error.strerror}.") from None
-        return bound
 
 
 def doors(settings: Settings) -> list[Door]:

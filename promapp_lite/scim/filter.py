@@ -79,6 +79,7 @@ class Parser:
         self.position = 0
         self.terms = 0
         self.depth = 0
+        self.inside = False
 
     def scan(self) -> Iterator[tuple[str, str]]:
         """(kind, text) of each token."""
@@ -140,15 +141,15 @@ class Parser:
 
     def value_path(self, path: Path) -> Tree:
         """`path[…]`, and Entra's `path[…].sub operator value`, which means both of one value."""
-        if path.sub is not None:
+        if path.sub is not None or self.inside:
             raise self.error(f"{path}[ ] is not a value path")
-        outer, self.find = self.find, value_resolver(path.leaf)
+        outer, self.find, self.inside = self.find, value_resolver(path.leaf), True
         inner = self.enclosed("]")
         word = self.peek_word()
         if word.startswith(".") and len(word) > 1:
             sub = self.find(self.take("word", "a sub-attribute")[1:])
             inner = ("and", (inner, self.compare(sub)))
-        self.find = outer
+        self.find, self.inside = outer, False
         return ("has", path, inner)
 
     def compare(self, path: Path) -> Tree:
@@ -271,6 +272,13 @@ OPERANDS: dict[str, Callable[[Attribute, str], Any]] = {
     "dateTime": moment_operand,
     "any": free_operand,
 }
+
+
+def terms(tree: Tree) -> int:
+    """How many comparisons a tree has."""
+    if tree[0] in ("and", "or"):
+        return sum(map(terms, tree[1]))
+    return terms(tree[-1]) if tree[0] in ("not", "has") else 1
 
 
 def matches(tree: Tree, value: Any) -> bool:

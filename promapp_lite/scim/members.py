@@ -11,6 +11,7 @@ from promapp_lite.scim.errors import bad
 from promapp_lite.scim.patch import Operation
 
 MAX_MEMBERS = 50_000
+MAX_FILTERS = 20  # each reads the group's whole list
 
 
 class Step(NamedTuple):
@@ -34,6 +35,8 @@ def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
             steps += steps_of(operation)
         else:
             own.append(operation)
+    if sum(1 for step in steps if step.tree) > MAX_FILTERS:
+        raise bad("tooMany", f"At most {MAX_FILTERS} filters over members fit in one PATCH; name them by id.")
     return own, steps
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
+
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim.errors import bad
 from promapp_lite.scim.schema import Kind, Path, resolve
@@ -15,6 +17,7 @@ from promapp_lite.scim.values import MAX_VALUES, coerce, single
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MAX_OPERATIONS = 1000
+MAX_COMPARISONS = 2_000_000  # of values with filters or with each other, about two seconds
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
@@ -160,26 +163,41 @@ def resolve_sub(path: Path, name: str) -> Any:
 
 def apply(document: Document, operations: list[Operation]) -> None:
     """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
+    left = MAX_COMPARISONS
     for operation in operations:
         if operation.path.mutability != "writeOnly":
-            apply_one(document, operation)
+            left -= apply_one(document, operation)
+        if left < 0:
+            raise bad("tooMany", "These operations compare too many values: send them in several requests.")
 
 
-def apply_one(document: Document, operation: Operation) -> None:
-    """Carry out one operation."""
+def apply_one(document: Document, operation: Operation) -> int:
+    """Carry out one operation; returns how many comparisons it took."""
     path = operation.path
     if path.attribute is None:
         document.pop(key_in(document, str(path.urn)), None)
-        return
+        return 1
     holder = document if path.urn is None else extension(document, path.urn)
-    key = key_in(holder, path.top.name)
-    changed = CHANGES[bool(operation.tree), bool(path.sub)](holder.get(key), operation)
+    key = key_in(holder, path.attribute.name)
+    held = holder.get(key)
+    changed = CHANGES[bool(operation.tree), bool(path.sub)](held, operation)
     if changed in (None, [], {}):
         holder.pop(key, None)
     else:
         holder[key] = changed
     if not holder and path.urn is not None:
         del document[key_in(document, path.urn)]
+    return comparisons(held, operation)
+
+
+def comparisons(held: Any, operation: Operation) -> int:
+    """What an operation costs: values there times what each is compared with."""
+    values = len(held) if isinstance(held, list) else 1
+    if operation.tree:
+        return values * filters.terms(operation.tree)
+    return values * (
+        len(operation.value) if isinstance(operation.value, list) and operation.op == "remove" else 1
+    )
 
 
 def extension(document: Document, urn: str) -> Document:
@@ -213,10 +231,16 @@ def whole(held: Any, operation: Operation) -> Any:
 
 def joined(held: list[Any], added: list[Any]) -> list[Any]:
     """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2)."""
-    new = [value for value in added if value not in held]
+    there = {key_of(value) for value in held}
+    new = list({key: value for value in added if (key := key_of(value)) not in there}.values())
     if len(held) + len(new) > MAX_VALUES:
         raise bad("tooMany", f"An attribute takes at most {MAX_VALUES:,} values.")
     return one_primary(held + new, new)
+
+
+def key_of(value: Any) -> bytes:
+    """What two equal values have in common, to find one among many at once."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
@@ -292,14 +316,19 @@ def chosen(held: Any, operation: Operation) -> list[Any]:
     values, hits = matching(held, operation)
     if operation.op == "remove":
         return [value for value in values if not any(value is hit for hit in hits)]
-    value = single(operation.path.leaf, only(operation)) if operation.value is not None else None
+    value = as_element(single(operation.path.leaf, only(operation)))
     if not hits:
         return joined(values, [implied(operation) | (value or {})])
     if value is None:
         return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
     base = implied(operation, strict=False)
-    made = [(hit if operation.op == "add" else base) | value for hit in hits]
+    made = [(as_element(hit) if operation.op == "add" else base) | value for hit in hits]
     return one_primary([swap(each, hits, made) for each in values], made)
+
+
+def as_element(value: Any) -> Any:
+    """A plain value as the element it stands for."""
+    return value if value is None or isinstance(value, dict) else {"value": value}
 
 
 def chosen_part(held: Any, operation: Operation) -> list[Any]:

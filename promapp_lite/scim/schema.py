@@ -328,6 +328,8 @@ def resolve(kind: Kind, path: str, scim_type: str = "invalidPath") -> Path:
     if len(names) > 2 or not all(NAME_RULE.fullmatch(name) for name in names):
         raise bad(scim_type, f"The path {path!r} is not an attribute path (RFC 7644 §3.10).")
     found, attribute = lookup(kind, urn, names[0], bool(urn) or path is not rest)
+    if len(names) > 1 and not (attribute.complex or attribute.free):
+        raise bad(scim_type, f"{attribute.name} has no sub-attributes, so no {names[1]}.")
     return Path(found, attribute, attribute.sub(names[1]) if len(names) > 1 else None)
 
 

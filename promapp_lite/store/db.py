@@ -6,11 +6,12 @@ Peewee describes each query once; its SQL is compiled on first use and executed 
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import Query, SqliteDatabase, Value
+from peewee import OperationalError, Query, SqliteDatabase, Value
 
 from promapp_lite import wire
 
@@ -23,7 +24,12 @@ PRAGMAS = {
     "temp_store": "memory",
 }
 BUSY_SECONDS = 10
+STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
 Result = TypeVar("Result")
+
+
+class TooLong(Exception):
+    """A read took longer than it may."""
 
 
 class Slot(str):
@@ -85,6 +91,20 @@ class Store:
         """
         with self.lock, self.database.atomic("IMMEDIATE"):
             return work()
+
+    @contextlib.contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Reads that are broken off after that time: TooLong is raised."""
+        connection, end = self.database.connection(), time.monotonic() + seconds
+        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+        try:
+            yield
+        except OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            raise TooLong from None
+        finally:
+            connection.set_progress_handler(None, STEPS)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:

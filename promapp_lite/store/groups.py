@@ -1,10 +1,9 @@
 """What only groups have: members, as rows. No write ever loads a group's member list."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from peewee import SQL, Select, fn
+from peewee import JOIN, SQL, Select, fn
 
 from promapp_lite import wire
 from promapp_lite.scim.members import Step
@@ -40,28 +39,40 @@ IN_GROUP = Member.delete().where(Member.group_id == slot("group_id")).returning(
 REMOVE = Statement(IN_GROUP.where(Member.member_id.in_(given("ids"))))
 KEEP = Statement(IN_GROUP.where(Member.member_id.not_in(given("ids"))))
 LIST = Statement(
-    Member.select(
-        Member.group_id,
-        Member.member_id,
-        fn.IIF(User.id.is_null(), None, fn.COALESCE(Member.display, User.display_name)),
-        fn.IIF(Group.id.is_null(), None, fn.COALESCE(Member.display, Group.display_name)),
+    Select(
+        [fn.json_each(slot("ids")).alias("given")],
+        [
+            Member.group_id,
+            Member.member_id,
+            fn.IIF(User.id.is_null(), None, fn.COALESCE(Member.display, User.display_name)),
+            fn.IIF(Group.id.is_null(), None, fn.COALESCE(Member.display, Group.display_name)),
+        ],
     )
-    .left_outer_join(User, on=(User.id == Member.member_id))
-    .switch(Member)
-    .left_outer_join(Group, on=(Group.id == Member.member_id))
-    .where(Member.group_id.in_(given("ids")))
-    .order_by(Member.group_id, Member.member_id)
+    .join(Member, on=(Member.group_id == PAIR))
+    .join(User, JOIN.LEFT_OUTER, on=(User.id == Member.member_id))
+    .join(Group, JOIN.LEFT_OUTER, on=(Group.id == Member.member_id))
+    .order_by(SQL("given.key"), Member.member_id)
+    .limit(slot("limit"))
 )
 
+MAX_SHOWN = 50_000
 Held = tuple[str, str | None, str | None]  # id, name when it is a user, name when it is a group
 
 
-def members_of(store: Store, ids: Iterable[str]) -> dict[str, list[Held]]:
-    """The members of each of these groups, ordered by id."""
-    found: dict[str, list[Held]] = defaultdict(list)
-    for group, *member in store.rows(LIST, ids=wire.dumps(list(ids))):
-        found[group].append(tuple(member))
-    return found
+def members_of(store: Store, ids: Sequence[str]) -> list[list[Held]]:
+    """The members of each of these groups, in the groups' order, ordered by id.
+
+    Where they are more than MAX_SHOWN together, only the first groups are answered, at least one, so that
+    no page grows without end.
+    """
+    rows = store.rows(LIST, ids=wire.dumps(ids), limit=MAX_SHOWN + 1)
+    if len(rows) > MAX_SHOWN:
+        ids = ids[: max(1, ids.index(rows[-1][0]))]
+        rows = store.rows(LIST, ids=wire.dumps(ids), limit=-1)
+    found: dict[str, list[Held]] = {id: [] for id in ids}
+    for group, id, user, name in rows:
+        found[group].append((id, user, name))
+    return list(found.values())
 
 
 def columns(document: Document) -> dict[str, Any]:

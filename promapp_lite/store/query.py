@@ -6,9 +6,10 @@ what is absent equals nothing, so `ne` and `not` hold for it.
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
-from peewee import SQL, Case, ColumnBase, Node, Select, Value, fn
+from peewee import OP, SQL, Case, ColumnBase, Expression, Node, Ordering, Select, Value, fn
 
 from promapp_lite.scim.errors import bad
 from promapp_lite.scim.filter import Tree
@@ -70,23 +71,34 @@ class Condition:
         self.model = MODEL[kind]
         self.count = 0
 
-    def build(self, tree: Tree, read: Read | None = None) -> Node:
-        """The condition that holds for exactly the rows the tree matches."""
+    def build(self, tree: Tree, read: Read | None = None, negated: bool = False) -> Node:
+        """The condition that holds for exactly the rows the tree matches, or with `negated` for the others.
+
+        SQLite's parser takes little nesting: so negation goes down to the comparisons, and of parts joined
+        the most nested stands first, which the parser can close before it reads the others.
+        """
         read = read or self.of_resource
         operator = tree[0]
         if operator in ("and", "or"):
-            return joined(operator, [self.build(part, read) for part in tree[1]])
+            built = [(depth(part), self.build(part, read, negated)) for part in tree[1]]
+            parts = [part for _, part in sorted(built, key=itemgetter(0), reverse=True)]
+            return joined("or" if (operator == "and") is negated else "and", parts)
         if operator == "not":
-            return opposite(self.build(tree[1], read))
+            return self.build(tree[1], read, not negated)
+        if operator == "ne":
+            return self.build(("eq", *tree[1:]), read, not negated)
+        condition = self.leaf(tree, read)
+        return opposite(condition) if negated else condition
+
+    def leaf(self, tree: Tree, read: Read) -> Node:
+        """The condition of one comparison or value path."""
+        operator = tree[0]
         if operator == "has":
             return self.has(tree[1], tree[2])
         if operator == "pr":
             return read(operator, tree[1], None)
         self.count += 1
-        operand = (slot(f"v{self.count - 1}"), tree[2])
-        if operator == "ne":
-            return opposite(read("eq", tree[1], operand))
-        return read(operator, tree[1], operand)
+        return read(operator, tree[1], (slot(f"v{self.count - 1}"), tree[2]))
 
     def of_resource(self, operator: str, path: Path, operand: Any) -> Node:
         """A comparison on a whole resource."""
@@ -196,6 +208,13 @@ def grouped(condition: Callable[[Read], Node]) -> Node:
     return query.where(condition(of_group)).with_cte(closure)
 
 
+def depth(tree: Tree) -> int:
+    """How deep a tree is nested."""
+    if tree[0] in ("and", "or"):
+        return 1 + max(map(depth, tree[1]))
+    return depth(tree[1]) if tree[0] == "not" else 0
+
+
 def joined(operator: str, parts: list[Any]) -> Node:
     """The parts joined as a balanced tree: SQLite's parser has a limited depth."""
     if len(parts) == 1:
@@ -275,9 +294,10 @@ AS_LIST = SQL(
 def ordering(kind: Kind, path: Path, descending: bool) -> list[Any]:
     """The order by an attribute (RFC 7644 §3.4.2.3): absent values last, or first when descending."""
     value = sortable(kind, path)
+    absent = Expression(value, OP.IS, None)
     if descending:
-        return [value.is_null(True).desc(), value.desc(), MODEL[kind].seq]
-    return [value.is_null(True), value, MODEL[kind].seq]
+        return [Ordering(absent, "DESC"), Ordering(value, "DESC"), MODEL[kind].seq]
+    return [Ordering(absent, "ASC"), Ordering(value, "ASC"), MODEL[kind].seq]
 
 
 def sortable(kind: Kind, path: Path) -> Any:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -19,7 +19,7 @@ from promapp_lite.scim.resource import Row, diff, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store import activity, groups, users
 from promapp_lite.store.activity import Caller
-from promapp_lite.store.db import Statement, Store, slot
+from promapp_lite.store.db import Statement, Store, TooLong, slot
 from promapp_lite.store.models import Member, Resource
 from promapp_lite.store.query import MODEL, Condition, ordering, shape, slots
 
@@ -28,15 +28,24 @@ COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
     GROUPS: groups.columns,
 }
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
+MAX_DOCUMENT = 1024 * 1024
+SECONDS = 4  # that a search may take
 Check = Callable[[Row], None]
 
 
 class Page(NamedTuple):
-    """One page of a list: how many there are in all, and where the next page begins (RFC 9865)."""
+    """One page of a list: how many there are in all, the position of each row, whether more follow."""
 
     rows: list[Row]
     total: int
-    cursor: str | None = None
+    positions: Sequence[int]
+    more: bool
+
+    def cursor(self, shown: int) -> str | None:
+        """The cursor of what follows when so many rows were shown (RFC 9865), None where nothing does."""
+        return (
+            cursor_of(self.positions[shown - 1]) if shown and (self.more or shown < len(self.rows)) else None
+        )
 
 
 class Query(NamedTuple):
@@ -101,54 +110,54 @@ def get(store: Store, kind: Kind, id: str) -> Row:
 
 
 def page(store: Store, kind: Kind, query: Query) -> Page:
-    """One page of the resources a query asks for, and their number."""
+    """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
     values = slots(query.tree) if query.tree else {}
     values["base"] = query.base
-    if query.cursor is not None and query.sort is None:
-        return by_cursor(store, kind, query, values)
+    find = by_cursor if query.cursor is not None and query.sort is None else by_index
+    try:
+        with store.limited(SECONDS):
+            return find(store, kind, query, values)
+    except TooLong:
+        raise bad(
+            "tooMany",
+            f"Finding this takes longer than {SECONDS} seconds with as many resources as are here. Filter by "
+            f"userName, externalId, e-mail address or id.",
+        ) from None
+
+
+def by_index(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
+    """The page from a start index; counted only where the page does not show the number by itself."""
     start = offset_of(query.cursor) if query.cursor else query.start
-    key = shape(query.tree) if query.tree else None
     order = (query.sort, query.descending) if query.sort else None
-    with store.snapshot():
-        rows = store.rows(
-            listing(kind, Shape(key, query.tree), order), **values, limit=query.count, offset=start
-        )
-        full = len(rows) == query.count or (start and not rows)
-        total = count(store, kind, query, values) if full else start + len(rows)
-    more = query.cursor is not None and start + len(rows) < total
-    return Page([Row(*row[1:]) for row in rows], total, cursor_of(start + len(rows)) if more else None)
+    rows = store.rows(listing(kind, Shape(query.tree), order), **values, limit=query.count, offset=start)
+    end = start + len(rows)
+    whole = len(rows) < query.count and (rows or not start)
+    total = end if whole else count(store, kind, query, values)
+    return Page([Row(*row[1:]) for row in rows], total, range(start + 1, end + 1), end < total)
 
 
 def by_cursor(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
     """The page behind a cursor: by position, so nobody is skipped or seen twice while others write."""
-    key = shape(query.tree) if query.tree else None
     after = offset_of(query.cursor) if query.cursor else 0
-    with store.snapshot():
-        rows = store.rows(
-            listing(kind, Shape(key, query.tree), None, True),
-            **values,
-            limit=query.count + 1,
-            after=after,
-        )
-        total = count(store, kind, query, values)
+    statement = listing(kind, Shape(query.tree), None, True)
+    rows = store.rows(statement, **values, limit=query.count + 1, after=after)
     shown = rows[: query.count]
-    last = cursor_of(shown[-1][0]) if shown and len(rows) > len(shown) else None
-    return Page([Row(*row[1:]) for row in shown], total, last)
+    total = count(store, kind, query, values)
+    return Page([Row(*row[1:]) for row in shown], total, [row[0] for row in shown], len(rows) > len(shown))
 
 
 def count(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> int:
     """How many resources the filter of a query matches."""
-    key = shape(query.tree) if query.tree else None
-    found = store.row(counting(kind, Shape(key, query.tree)), **values)
+    found = store.row(counting(kind, Shape(query.tree)), **values)
     return int(found[0]) if found else 0
 
 
 class Shape:
     """A tree that is equal to every other tree of the same shape: the key of compiled statements."""
 
-    def __init__(self, key: Any, tree: Tree | None) -> None:
-        self.key = key
+    def __init__(self, tree: Tree | None) -> None:
         self.tree = tree
+        self.key = shape(tree) if tree else None
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -215,6 +224,8 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
 
 def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
     """Insert or update the row; the unique index decides, and its refusal becomes a 409."""
+    if len(row.doc) > MAX_DOCUMENT:
+        raise bad("invalidValue", f"The {kind.name.lower()} would be larger than 1 MiB.")
     try:
         store.run(statement, **row._asdict(), **COLUMNS[kind](document))
     except IntegrityError:

@@ -1,7 +1,6 @@
 """What only users have: e-mail addresses as rows, and the groups they are in."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import SQL, Select, Value, fn
@@ -47,12 +46,12 @@ DROP_EMAILS = Statement(Email.delete().where(Email.user_id == slot("user_id")))
 Membership = tuple[str, str, bool]  # group id, its name, direct
 
 
-def groups_of(store: Store, ids: Iterable[str]) -> dict[str, list[Membership]]:
+def groups_of(store: Store, ids: Sequence[str]) -> list[list[Membership]]:
     """The groups of each of these users, through nesting too, in the order the groups were made."""
-    found: dict[str, list[Membership]] = defaultdict(list)
-    for user, group, name, direct in store.rows(GROUPS_OF, ids=wire.dumps(list(ids))):
+    found: dict[str, list[Membership]] = {id: [] for id in ids}
+    for user, group, name, direct in store.rows(GROUPS_OF, ids=wire.dumps(ids)):
         found[user].append((group, name, bool(direct)))
-    return found
+    return list(found.values())
 
 
 def columns(document: Document) -> dict[str, Any]:

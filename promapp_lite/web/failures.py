@@ -1,8 +1,8 @@
 """What happens when a request fails: a SCIM error for the API, a plain page for people, one activity row."""
 
 import logging
-import re
 from http import HTTPStatus
+from typing import Any
 
 import peewee
 from flask import Flask, Response, current_app, g, request
@@ -15,7 +15,6 @@ from promapp_lite.web.answers import HEADERS, refusal
 from promapp_lite.web.auth import mount_of
 
 log = logging.getLogger("promapp_lite")
-PASSWORD = re.compile(r'("password"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
 DETAILS = {
     400: "The request cannot be read.",
     404: "There is nothing at this address. The Tenant URL ends in /api/scim.",
@@ -86,11 +85,31 @@ def subject() -> dict[str, object]:
     arguments = request.view_args or {}
     kind = arguments.get("kind")
     sent = sent_text()
+    try:
+        parsed = wire.loads(sent.encode()) if sent else None
+        shown = wire.dumps(without_passwords(parsed)) if sent else None
+    except ValueError:
+        parsed, shown = None, "(not JSON)" if "password" in sent.lower() else sent
     return {
         "resource_type": kind.name if kind else None,
         "resource_id": arguments.get("id"),
-        "name": name_in(sent),
-        "request": PASSWORD.sub(r'\1"…"', sent)[: activity.MAX_REQUEST] or None,
+        "name": name_in(parsed),
+        "request": shown and shown[: activity.MAX_REQUEST],
+    }
+
+
+def without_passwords(value: Any) -> Any:
+    """The body with every password in it replaced, also one that a PATCH path names."""
+    if isinstance(value, list):
+        return [without_passwords(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    named = any(key.lower() == "path" and "password" in str(item).lower() for key, item in value.items())
+    return {
+        key: "…"
+        if "password" in key.lower() or (named and key.lower() == "value")
+        else without_passwords(item)
+        for key, item in value.items()
     }
 
 
@@ -104,13 +123,9 @@ def sent_text() -> str:
         return ""
 
 
-def name_in(sent: str) -> str | None:
+def name_in(sent: Any) -> str | None:
     """The userName or displayName in a body."""
-    try:
-        found = wire.loads(sent.encode()) if sent else None
-    except ValueError:
+    if not isinstance(sent, dict):
         return None
-    if not isinstance(found, dict):
-        return None
-    names = {key.lower(): value for key, value in found.items() if isinstance(value, str)}
+    names = {key.lower(): value for key, value in sent.items() if isinstance(value, str)}
     return names.get("username") or names.get("displayname")

@@ -115,15 +115,18 @@ def as_parameter(value: Any) -> str:
 
 def found(kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
     """One page of what a query finds, over one kind or several one after the other."""
+    if "cursor" in sent and len(kinds) > 1:
+        raise bad("invalidCursor", "A cursor pages through users or through groups, not through both.")
     shown: list[str] = []
-    total, start, cursor = 0, start_of(sent), None
-    left = count_of(sent)
+    total, start, count = 0, start_of(sent), count_of(sent)
+    cursor = None
     for kind in kinds:
-        query = query_of(kind, sent)._replace(start=max(0, start - total), count=left - len(shown))
+        query = query_of(kind, sent)._replace(start=max(0, start - total), count=count - len(shown))
         page = resources.page(store(), kind, query)
-        shown += present(kind, page.rows, selection(kind, sent))
+        here = present(kind, page.rows, selection(kind, sent))
+        cursor = page.cursor(len(here))
+        shown += here
         total += page.total
-        cursor = page.cursor
         if not page.total:
             note_probe(kind, query.tree)
     paging = {"startIndex": start + 1} if "cursor" not in sent else {"nextCursor": cursor} if cursor else {}
@@ -190,39 +193,40 @@ def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
 
 
 def present(kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
-    """The resources as JSON text, with what is derived where it is wanted."""
-    parts = DERIVED[kind](rows, chosen)
-    return [resource.project(resource.show(kind, row, g.base, parts.get(row.id, "")), chosen) for row in rows]
+    """The resources as JSON text, with what is derived where it is wanted.
+
+    Of groups that have too many members together, only the first: the next page begins behind them.
+    """
+    name, derive = DERIVED[kind]
+    if not chosen.wants(name) or not rows:
+        parts = [""] * len(rows)
+    else:
+        parts = derive(store(), [row.id for row in rows])
+    return [
+        resource.project(resource.show(kind, row, g.base, part), chosen)
+        for row, part in zip(rows, parts, strict=False)
+    ]
 
 
-def groups_part(rows: list[Row], chosen: Selection) -> dict[str, str]:
-    """The `groups` of users, by user id."""
-    if not rows or not chosen.wants("groups"):
-        return {}
-    found = users.groups_of(store(), (row.id for row in rows))
-    return {
-        id: '"groups":'
-        + wire.dumps(
-            [
-                {
-                    "value": group,
-                    "$ref": location(GROUPS, g.base, group),
-                    "display": name,
-                    "type": "direct" if direct else "indirect",
-                }
-                for group, name, direct in held
-            ]
-        )
-        for id, held in found.items()
-    }
+def groups_parts(opened: Store, ids: list[str]) -> list[str]:
+    """The `groups` of each user as JSON text, empty where there are none."""
+    return [
+        '"groups":' + wire.dumps([group(*each) for each in held]) if held else ""
+        for held in users.groups_of(opened, ids)
+    ]
 
 
-def members_part(rows: list[Row], chosen: Selection) -> dict[str, str]:
-    """The `members` of groups, by group id; an empty list where there are none, as Entra's examples show."""
-    if not rows or not chosen.wants("members"):
-        return {}
-    found = groups.members_of(store(), (row.id for row in rows))
-    return {row.id: '"members":' + wire.dumps([member(*each) for each in found[row.id]]) for row in rows}
+def group(id: str, name: str, direct: bool) -> dict[str, str]:
+    """One group of a user."""
+    kind = "direct" if direct else "indirect"
+    return {"value": id, "$ref": location(GROUPS, g.base, id), "display": name, "type": kind}
+
+
+def members_parts(opened: Store, ids: list[str]) -> list[str]:
+    """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
+    return [
+        '"members":' + wire.dumps([member(*each) for each in held]) for held in groups.members_of(opened, ids)
+    ]
 
 
 def member(id: str, user: str | None, group: str | None) -> dict[str, str]:
@@ -233,9 +237,9 @@ def member(id: str, user: str | None, group: str | None) -> dict[str, str]:
     return {"value": id, "$ref": location(kind, g.base, id), "type": kind.name, "display": name}
 
 
-DERIVED: dict[Kind, Callable[[list[Row], Selection], dict[str, str]]] = {
-    USERS: groups_part,
-    GROUPS: members_part,
+DERIVED: dict[Kind, tuple[str, Callable[[Store, list[str]], list[str]]]] = {
+    USERS: ("groups", groups_parts),
+    GROUPS: ("members", members_parts),
 }
 
 
