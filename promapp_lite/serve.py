@@ -66,7 +66,7 @@ class Refusal(ErrorTask):
         detail = f"{HTTPStatus(error.code).phrase}: {error.body}."
         body = wire.dumps(ScimError(error.code, None, detail).body()).encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS.items()])
+        self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

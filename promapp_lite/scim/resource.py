@@ -12,13 +12,17 @@ from promapp_lite.scim.schema import USERS, Kind, Path, resolve
 
 
 class Row(NamedTuple):
-    """What the store keeps of a resource: `doc` is JSON text, the times are texts as in `wire.now`."""
+    """What the store keeps of a resource: `doc` is JSON text, the times are texts as in `wire.now`.
+
+    `linked` is false where it is known that there is nothing to derive: a user in no group.
+    """
 
     id: str
     doc: str
     version: int
     created: str
     modified: str
+    linked: bool = True
 
 
 def build(kind: Kind, body: Any) -> tuple[Document, list[members.Step]]:

@@ -65,6 +65,8 @@ def members_of(store: Store, ids: Sequence[str]) -> list[list[Held]]:
     Where they are more than MAX_SHOWN together, only the first groups are answered, at least one, so that
     no page grows without end.
     """
+    if not ids:
+        return []
     rows = store.rows(LIST, ids=wire.dumps(ids), limit=MAX_SHOWN + 1)
     if len(rows) > MAX_SHOWN:
         ids = ids[: max(1, ids.index(rows[-1][0]))]

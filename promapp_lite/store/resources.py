@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
-from peewee import IntegrityError, fn
+from peewee import IntegrityError, Value, fn
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError, bad
@@ -20,7 +20,7 @@ from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store import activity, groups, users
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Statement, Store, TooLong, slot
-from promapp_lite.store.models import Member, Resource
+from promapp_lite.store.models import Member, Resource, User
 from promapp_lite.store.query import MODEL, Condition, ordering, shape, slots
 
 COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
@@ -73,7 +73,10 @@ class Sql(NamedTuple):
 
 def row_of(model: type[Resource]) -> list[Any]:
     """The columns of a Row."""
-    return [getattr(model, name) for name in Row._fields]
+    linked = (
+        fn.EXISTS(Member.select(Value(1)).where(Member.member_id == User.id)) if model is User else Value(1)
+    )
+    return [*(getattr(model, name) for name in Row._fields if name != "linked"), linked]
 
 
 def statements(kind: Kind) -> Sql:
@@ -211,7 +214,7 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
     """Keep a new resource, a user active unless told otherwise; ScimError 409 where its name is taken."""
     document = finish(kind, {"active": True, **document} if kind is USERS else document)
     moment = wire.now()
-    row = Row(str(uuid4()), wire.dumps(document), 1, moment, moment)
+    row = Row(str(uuid4()), wire.dumps(document), 1, moment, moment, linked=kind is GROUPS)
 
     def work() -> Row:
         write(store, SQL_OF[kind].insert, kind, row, document)

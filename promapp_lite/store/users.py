@@ -46,12 +46,12 @@ DROP_EMAILS = Statement(Email.delete().where(Email.user_id == slot("user_id")))
 Membership = tuple[str, str, bool]  # group id, its name, direct
 
 
-def groups_of(store: Store, ids: Sequence[str]) -> list[list[Membership]]:
-    """The groups of each of these users, through nesting too, in the order the groups were made."""
+def groups_of(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
+    """The groups of these users by user, through nesting too, in the order the groups were made."""
     found: dict[str, list[Membership]] = {id: [] for id in ids}
     for user, group, name, direct in store.rows(GROUPS_OF, ids=wire.dumps(ids)):
         found[user].append((group, name, bool(direct)))
-    return list(found.values())
+    return found
 
 
 def columns(document: Document) -> dict[str, Any]:

@@ -9,17 +9,14 @@ from promapp_lite.scim.errors import ScimError
 
 SCIM_JSON = "application/scim+json"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 RETRY_SECONDS = 30
 
 
 def reply(body: str = "", status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose body is JSON text, or none."""
-    answer = Response(body, status, content_type=SCIM_JSON if body else None)
-    answer.headers.update(HEADERS)
-    if headers:
-        answer.headers.update(headers)
-    return answer
+    sent = [*HEADERS, *(headers.items() if headers else ())]
+    return Response(body, status, sent, content_type=SCIM_JSON if body else None)
 
 
 def listed(resources: Iterable[str], total: int, **facts: object) -> str:

@@ -45,9 +45,7 @@ def from_http(error: HTTPException) -> Response:
     status = error.code or 500
     detail = DETAILS.get(status, HTTPStatus(status).phrase)
     if mount_of(request.path) is None:
-        return Response(
-            f"{status} {detail}\n", status, dict(HEADERS), content_type="text/plain; charset=utf-8"
-        )
+        return Response(f"{status} {detail}\n", status, [*HEADERS], content_type="text/plain; charset=utf-8")
     found = answer(ScimError(status, None, detail))
     for name, value in error.get_headers():
         if name == "Allow":

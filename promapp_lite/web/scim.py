@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -60,6 +61,8 @@ def body() -> Any:
 
 def asked() -> dict[str, str]:
     """The query parameters, names in lower case; unknown ones (aadOptscim062020) do no harm."""
+    if not request.query_string:
+        return {}
     return {name.lower(): value for name, value in request.args.items()}
 
 
@@ -69,8 +72,9 @@ def asked() -> dict[str, str]:
 def find(kind: Kind, id: str) -> Response:
     """GET a resource; 304 where the caller has this version."""
     chosen = selection(kind, asked())
-    with store().snapshot():
-        row = resources.get(store(), kind, id)
+    opened = store()
+    with opened.snapshot() if kind is GROUPS else nullcontext():
+        row = resources.get(opened, kind, id)
         shown = present(kind, [row], chosen)[0]
     tag = etag(row.version)
     if "If-None-Match" in request.headers and request.if_none_match.contains_weak(bare(tag)):
@@ -198,22 +202,19 @@ def present(kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
     Of groups that have too many members together, only the first: the next page begins behind them.
     """
     name, derive = DERIVED[kind]
-    if not chosen.wants(name) or not rows:
-        parts = [""] * len(rows)
-    else:
-        parts = derive(store(), [row.id for row in rows])
+    parts = derive(store(), rows) if chosen.wants(name) else [""] * len(rows)
     return [
         resource.project(resource.show(kind, row, g.base, part), chosen)
         for row, part in zip(rows, parts, strict=False)
     ]
 
 
-def groups_parts(opened: Store, ids: list[str]) -> list[str]:
+def groups_parts(opened: Store, rows: list[Row]) -> list[str]:
     """The `groups` of each user as JSON text, empty where there are none."""
-    return [
-        '"groups":' + wire.dumps([group(*each) for each in held]) if held else ""
-        for held in users.groups_of(opened, ids)
-    ]
+    ids = [row.id for row in rows if row.linked]
+    found = users.groups_of(opened, ids) if ids else {}
+    held = [found.get(row.id, ()) for row in rows]
+    return ['"groups":' + wire.dumps([group(*each) for each in some]) if some else "" for some in held]
 
 
 def group(id: str, name: str, direct: bool) -> dict[str, str]:
@@ -222,10 +223,11 @@ def group(id: str, name: str, direct: bool) -> dict[str, str]:
     return {"value": id, "$ref": location(GROUPS, g.base, id), "display": name, "type": kind}
 
 
-def members_parts(opened: Store, ids: list[str]) -> list[str]:
+def members_parts(opened: Store, rows: list[Row]) -> list[str]:
     """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
     return [
-        '"members":' + wire.dumps([member(*each) for each in held]) for held in groups.members_of(opened, ids)
+        '"members":' + wire.dumps([member(*each) for each in held])
+        for held in groups.members_of(opened, [row.id for row in rows])
     ]
 
 
@@ -237,7 +239,7 @@ def member(id: str, user: str | None, group: str | None) -> dict[str, str]:
     return {"value": id, "$ref": location(kind, g.base, id), "type": kind.name, "display": name}
 
 
-DERIVED: dict[Kind, tuple[str, Callable[[Store, list[str]], list[str]]]] = {
+DERIVED: dict[Kind, tuple[str, Callable[[Store, list[Row]], list[str]]]] = {
     USERS: ("groups", groups_parts),
     GROUPS: ("members", members_parts),
 }
