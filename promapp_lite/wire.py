@@ -67,12 +67,12 @@ def fold(text: str) -> str:
 
 def now() -> str:
     """This moment as kept and shown everywhere: UTC, milliseconds, `2026-11-23T08:15:00.123Z`."""
-    return stamp(datetime.now(UTC))
+    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def stamp(moment: datetime) -> str:
     """A moment in the form of `now`; such texts sort as the moments do."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def moment(text: str) -> datetime:

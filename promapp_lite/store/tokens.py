@@ -17,7 +17,7 @@ PREFIX = "pms_"
 BASE62 = string.digits + string.ascii_letters
 DEFAULT_DAYS, MAX_DAYS = 365, 730
 MAX_DESCRIPTION = 200
-TOUCH_SECONDS = 60
+MINUTE = len("2026-11-23T08:15")  # of a timestamp: the last use is written once in each
 
 CHECK = Statement(
     Token.select(Token.id, Token.scope, Token.hint, Token.last_used)
@@ -130,15 +130,14 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
     """What the token allows, or None: unknown, revoked, expired, or its owner is no active admin."""
     if len(secret) != len(PREFIX) + 42 or not secret.startswith(PREFIX) or not secret.isascii():
         return None
-    moment = datetime.now(UTC)
-    now = wire.stamp(moment)
+    now = wire.now()
     found = store.row(CHECK, digest=digest(secret), now=now)
     if found is None:
         return None
-    *grant, last_used = found
-    if last_used is None or last_used < wire.stamp(moment - timedelta(seconds=TOUCH_SECONDS)):
-        store.transact(lambda: store.run(TOUCH, id=grant[0], now=now, address=address))
-    return Grant(*grant)
+    id, scope, hint, last_used = found
+    if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
+        store.transact(lambda: store.run(TOUCH, id=id, now=now, address=address))
+    return Grant(id, scope, hint)
 
 
 def listed(store: Store) -> list[Listed]:

@@ -13,10 +13,18 @@ HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 RETRY_SECONDS = 30
 
 
+class Answer(Response):
+    """A response without a content type of its own, as an empty one has none."""
+
+    default_mimetype = None
+
+
 def reply(body: str = "", status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose body is JSON text, or none."""
-    sent = [*HEADERS, *(headers.items() if headers else ())]
-    return Response(body, status, sent, content_type=SCIM_JSON if body else None)
+    sent = [*HEADERS, *headers.items()] if headers else [*HEADERS]
+    if body:
+        sent.append(("Content-Type", SCIM_JSON))
+    return Answer(body, status, sent)
 
 
 def listed(resources: Iterable[str], total: int, **facts: object) -> str:

@@ -1,5 +1,7 @@
 """The gate in front of the SCIM API: nothing behind it is reached without a live token."""
 
+from typing import NamedTuple
+
 from flask import Flask, Request, current_app, g, request
 from flask_httpauth import HTTPTokenAuth
 
@@ -7,6 +9,7 @@ from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import MOUNTS
 from promapp_lite.store import tokens
 from promapp_lite.store.activity import Caller
+from promapp_lite.store.db import Store
 from promapp_lite.store.tokens import Grant
 
 bearer = HTTPTokenAuth("Bearer")
@@ -23,28 +26,38 @@ def mount_of(path: str) -> str | None:
     return next((mount for mount in MOUNTS if path == mount or path.startswith(mount + "/")), None)
 
 
+class Api(NamedTuple):
+    """One call that passed the gate: what its view needs, without asking Flask for it again."""
+
+    store: Store
+    base: str
+    caller: Caller
+    request: Request
+
+
 def gate() -> None:
-    """Let a SCIM request through or raise ScimError 401 or 403; leaves `g.caller` and `g.base`."""
-    mount = mount_of(request.path)
+    """Let a SCIM request through, as `g.api`, or raise ScimError 401 or 403."""
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    mount = mount_of(asked.path)
     if mount is None:
         return
-    g.base = current_app.extensions["settings"].public_url + mount
-    g.caller = Caller(request.method, request.path, request.remote_addr)
+    rooms = current_app.extensions
+    caller = Caller(asked.method, asked.path, asked.remote_addr)
+    g.api = Api(rooms["store"], rooms["settings"].public_url + mount, caller, asked)
     grant = bearer.authenticate(bearer.get_auth(), None)
     if not grant:
         raise ScimError(
             401,
             None,
-            "The Secret Token is missing, wrong, expired or revoked. Create a Scim "
-            "access token in the promapp-lite console and paste it as Secret Token.",
+            "The Secret Token is missing, wrong, expired or revoked. Create a Scim access token in the "
+            "promapp-lite console and paste it as Secret Token.",
         )
-    g.caller.token_id = grant.token_id
-    if grant.scope != "scim" and not reads(request):
+    caller.token_id = grant.token_id
+    if grant.scope != "scim" and not reads(asked):
         raise ScimError(
             403,
             None,
-            "This access token may only read (scope scim:read); provisioning needs "
-            "a token with the scope Scim.",
+            "This access token may only read (scope scim:read); provisioning needs one with the scope Scim.",
         )
 
 
@@ -56,4 +69,5 @@ def reads(asked: Request) -> bool:
 @bearer.verify_token
 def grant_of(secret: str) -> Grant | None:
     """What the token in the Authorization header allows."""
-    return tokens.check(current_app.extensions["store"], secret, request.remote_addr)
+    api: Api = g.api
+    return tokens.check(api.store, secret, api.caller.address)

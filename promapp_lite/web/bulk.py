@@ -1,9 +1,10 @@
 """Bulk (RFC 7644 §3.7): many writes in one request, each as whole as if sent alone."""
 
 import re
+from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 
 from promapp_lite import wire
 from promapp_lite.scim.discovery import MAX_BULK
@@ -16,6 +17,7 @@ from promapp_lite.store import resources
 from promapp_lite.store.activity import Caller
 from promapp_lite.web import scim
 from promapp_lite.web.answers import reply
+from promapp_lite.web.auth import Api
 from promapp_lite.web.failures import note
 
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -30,16 +32,16 @@ def init_app(app: Flask) -> None:
         app.add_url_rule(
             f"{mount}/Bulk",
             f"bulk-{mount}",
-            bulk,
+            partial(scim.call, bulk),
             methods=["POST"],
             strict_slashes=False,
             provide_automatic_options=False,
         )
 
 
-def bulk() -> Response:
+def bulk(api: Api) -> Response:
     """Carry out the operations in order until `failOnErrors` of them failed; what stood before stays done."""
-    sent = scim.body()
+    sent = scim.body(api)
     operations, limit = member_of(sent, "operations"), member_of(sent, "failonerrors")
     if not isinstance(operations, list) or not operations:
         raise bad(
@@ -57,7 +59,7 @@ def bulk() -> Response:
     made: dict[str, str] = {}
     answers, failed = [], 0
     for operation in operations:
-        answer = carry_out(operation, made)
+        answer = carry_out(api, operation, made)
         answers.append(answer)
         failed += "response" in answer
         if limit is not None and failed >= limit:
@@ -65,21 +67,18 @@ def bulk() -> Response:
     return reply(wire.dumps({"schemas": [RESPONSE_URN], "Operations": answers}))
 
 
-def carry_out(operation: Any, made: dict[str, str]) -> dict[str, Any]:
+def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
     """One operation and its part of the answer; a refused one tells why in `response`."""
     told: dict[str, Any] = {}
-    caller = Caller("POST", g.caller.path, g.caller.address, g.caller.token_id)
-    outer, g.caller = g.caller, caller
+    caller = Caller("POST", api.caller.path, api.caller.address, api.caller.token_id)
     try:
-        return act(operation, made, told, caller)
+        return act(api._replace(caller=caller), operation, made, told)
     except ScimError as error:
-        note(error)
+        note(error, caller)
         return told | {"status": str(error.status), "response": error.body()}
-    finally:
-        g.caller = outer
 
 
-def act(operation: Any, made: dict[str, str], told: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:
     """Prove one operation and carry it out; what is known of it goes to `told` as it becomes known."""
     method, path, data = (member_of(operation, name) for name in ("method", "path", "data"))
     bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
@@ -93,12 +92,13 @@ def act(operation: Any, made: dict[str, str], told: dict[str, Any], caller: Call
         raise bad("invalidSyntax", "A POST in a bulk request needs a bulkId.")
     kind, id = target(path, made, method)
     if id:
-        told["location"] = location(kind, g.base, id)
-    caller.method, caller.path = method, str(path)[:500]
-    row = write(method, kind, id, resolved(data, made), scim.expected(version_of(version)), caller)
+        told["location"] = location(kind, api.base, id)
+    api.caller.method, api.caller.path = method, str(path)[:500]
+    check = scim.expected(api, version_of(version))
+    row = write(api, method, kind, id, resolved(data, made), check)
     if method == "POST" and row is not None:
         made[bulk_id] = row.id
-        told["location"] = location(kind, g.base, row.id)
+        told["location"] = location(kind, api.base, row.id)
     if row is not None:
         told["version"] = etag(row.version)
     return told | {"status": {"POST": "201", "DELETE": "204"}.get(method, "200")}
@@ -116,15 +116,15 @@ def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
     return kind, str(resolved(match[2], made)) if match[2] else ""
 
 
-def write(method: str, kind: Kind, id: str, data: Any, check: resources.Check, caller: Caller) -> Row | None:
+def write(api: Api, method: str, kind: Kind, id: str, data: Any, check: resources.Check) -> Row | None:
     """The write itself."""
     if method == "POST":
-        return scim.make(kind, data, caller)
+        return scim.make(api, kind, data)
     if method == "PUT":
-        return scim.put(kind, id, data, check, caller)
+        return scim.put(api, kind, id, data, check)
     if method == "PATCH":
-        return scim.modify(kind, id, data, check, caller)
-    resources.delete(scim.store(), kind, id, check, caller)
+        return scim.modify(api, kind, id, data, check)
+    resources.delete(api.store, kind, id, check, api.caller)
     return None
 
 

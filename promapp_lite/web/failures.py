@@ -5,12 +5,13 @@ from http import HTTPStatus
 from typing import Any
 
 import peewee
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.store import activity
+from promapp_lite.store.activity import Caller
 from promapp_lite.web.answers import HEADERS, refusal
 from promapp_lite.web.auth import mount_of
 
@@ -65,15 +66,16 @@ def from_bug(error: Exception) -> Response:
     return answer(ScimError(500, None, "promapp-lite made a mistake; its log tells more."))
 
 
-def note(error: ScimError) -> None:
+def note(error: ScimError, caller: Caller | None = None) -> None:
     """Keep the failure; where even that cannot be written, the answer still goes out."""
-    caller = g.get("caller")
-    if caller is None or error.status == 401:
+    api = g.get("api")
+    if api is None or error.status == 401:
         return
-    store = current_app.extensions["store"]
     facts = {"scim_type": error.scim_type, "detail": error.detail, **subject()}
     try:
-        store.transact(lambda: activity.record(store, caller, "fail", error.status, **facts))
+        api.store.transact(
+            lambda: activity.record(api.store, caller or api.caller, "fail", error.status, **facts)
+        )
     except peewee.DatabaseError as fault:
         log.error("database: %s", fault)
 

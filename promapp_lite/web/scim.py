@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g
 from werkzeug.http import parse_etags
 
 from promapp_lite import wire
@@ -17,10 +18,9 @@ from promapp_lite.scim.resource import ALL, Row, Selection, etag, location
 from promapp_lite.scim.schema import GROUPS, KINDS, USERS, Kind, resolve
 from promapp_lite.settings import MOUNTS
 from promapp_lite.store import activity, groups, resources, users
-from promapp_lite.store.activity import Caller
-from promapp_lite.store.db import Store
 from promapp_lite.store.resources import Query
 from promapp_lite.web.answers import listed, reply
+from promapp_lite.web.auth import Api
 
 PAGE = 100
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
@@ -32,12 +32,12 @@ def init_app(app: Flask) -> None:
     """Mount the API; the routes are in one list at the end of this file."""
     for mount in MOUNTS:
         blueprint = Blueprint(f"scim{mount.replace('/', '-')}", __name__, url_prefix=mount)
-        for path, kind, method, view in ROUTES:
+        for path, kind, methods, view in ROUTES:
             blueprint.add_url_rule(
                 path,
                 f"{view.__name__}{kind.name if kind else ''}",
-                view,
-                methods=[method],
+                partial(call, view),
+                methods=methods.split(),
                 defaults={"kind": kind} if kind else {},
                 strict_slashes=False,
                 provide_automatic_options=False,
@@ -45,66 +45,64 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(blueprint)
 
 
-def store() -> Store:
-    """The application's store."""
-    opened: Store = current_app.extensions["store"]
-    return opened
+def call(view: Callable[..., Response], **arguments: Any) -> Response:
+    """Give a view the call that passed the gate."""
+    return view(g.api, **arguments)
 
 
-def body() -> Any:
+def body(api: Api) -> Any:
     """The request's JSON; ScimError 400 invalidSyntax where it is none."""
     try:
-        return wire.loads(request.get_data())
+        return wire.loads(api.request.get_data())
     except ValueError as error:
         raise bad("invalidSyntax", str(error)) from None
 
 
-def asked() -> dict[str, str]:
+def asked(api: Api) -> dict[str, str]:
     """The query parameters, names in lower case; unknown ones (aadOptscim062020) do no harm."""
-    if not request.query_string:
+    if not api.request.query_string:
         return {}
-    return {name.lower(): value for name, value in request.args.items()}
+    return {name.lower(): value for name, value in api.request.args.items()}
 
 
 # Reading
 
 
-def find(kind: Kind, id: str) -> Response:
+def find(api: Api, kind: Kind, id: str) -> Response:
     """GET a resource; 304 where the caller has this version."""
-    chosen = selection(kind, asked())
-    opened = store()
-    with opened.snapshot() if kind is GROUPS else nullcontext():
-        row = resources.get(opened, kind, id)
-        shown = present(kind, [row], chosen)[0]
+    chosen = selection(kind, asked(api))
+    with api.store.snapshot() if kind is GROUPS else nullcontext():
+        row = resources.get(api.store, kind, id)
+        shown = present(api, kind, [row], chosen)[0]
     tag = etag(row.version)
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(bare(tag)):
+    if "If-None-Match" in api.request.headers and api.request.if_none_match.contains_weak(bare(tag)):
         return reply(status=304, headers={"ETag": tag})
     return reply(shown, headers={"ETag": tag})
 
 
-def search(kind: Kind) -> Response:
+def search(api: Api, kind: Kind) -> Response:
     """GET a list of one kind."""
-    return found((kind,), asked())
+    return found(api, (kind,), asked(api))
 
 
-def search_all() -> Response:
+def search_all(api: Api) -> Response:
     """GET the list of everything (RFC 7644 §3.4.2.1)."""
-    return found(KINDS, asked())
+    return found(api, KINDS, asked(api))
 
 
-def post_search(kind: Kind) -> Response:
+def post_search(api: Api, kind: Kind) -> Response:
     """POST `.search` (RFC 7644 §3.4.3)."""
-    return found((kind,), search_request())
+    return found(api, (kind,), search_request(api))
 
 
-def post_search_all() -> Response:
+def post_search_all(api: Api) -> Response:
     """POST `.search` over everything."""
-    return found(KINDS, search_request())
+    return found(api, KINDS, search_request(api))
 
 
-def search_request() -> dict[str, str]:
+def search_request(api: Api) -> dict[str, str]:
     """The parameters in a SearchRequest body, as a query string would hold them."""
-    sent = body()
+    sent = body(api)
     if not isinstance(sent, dict):
         raise bad("invalidSyntax", "A SearchRequest object was expected.")
     return {name.lower(): as_parameter(value) for name, value in sent.items() if value is not None}
@@ -117,7 +115,7 @@ def as_parameter(value: Any) -> str:
     return value if isinstance(value, str) else wire.dumps(value)
 
 
-def found(kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
+def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
     """One page of what a query finds, over one kind or several one after the other."""
     if "cursor" in sent and len(kinds) > 1:
         raise bad("invalidCursor", "A cursor pages through users or through groups, not through both.")
@@ -125,19 +123,19 @@ def found(kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
     total, start, count = 0, start_of(sent), count_of(sent)
     cursor = None
     for kind in kinds:
-        query = query_of(kind, sent)._replace(start=max(0, start - total), count=count - len(shown))
-        page = resources.page(store(), kind, query)
-        here = present(kind, page.rows, selection(kind, sent))
+        query = query_of(api, kind, sent)._replace(start=max(0, start - total), count=count - len(shown))
+        page = resources.page(api.store, kind, query)
+        here = present(api, kind, page.rows, selection(kind, sent))
         cursor = page.cursor(len(here))
         shown += here
         total += page.total
         if not page.total:
-            note_probe(kind, query.tree)
+            note_probe(api, kind, query.tree)
     paging = {"startIndex": start + 1} if "cursor" not in sent else {"nextCursor": cursor} if cursor else {}
     return reply(listed(shown, total, **paging))
 
 
-def query_of(kind: Kind, sent: Mapping[str, str]) -> Query:
+def query_of(api: Api, kind: Kind, sent: Mapping[str, str]) -> Query:
     """The store's query for a set of parameters; ScimError 400 says what is wrong with them."""
     if "cursor" in sent and len(sent["cursor"]) > 100:
         raise bad("invalidCursor", "The cursor is not one this service gave.")
@@ -149,7 +147,7 @@ def query_of(kind: Kind, sent: Mapping[str, str]) -> Query:
         sort=resolve(kind, sent["sortby"]) if sent.get("sortby") else None,
         descending=order == "descending",
         cursor=sent.get("cursor"),
-        base=g.base,
+        base=api.base,
     )
 
 
@@ -173,7 +171,7 @@ def number(sent: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def note_probe(kind: Kind, tree: Tree | None) -> None:
+def note_probe(api: Api, kind: Kind, tree: Tree | None) -> None:
     """Keep a trace of Test Connection: a search for a random GUID that finds nobody (entra/CLIENT §1).
 
     A new person's look-up can look the same, so at most one a minute and token is kept.
@@ -181,11 +179,11 @@ def note_probe(kind: Kind, tree: Tree | None) -> None:
     if tree is None or tree[0] != "eq" or not GUID.fullmatch(str(tree[2]).lower()):
         return
     seen = current_app.extensions["probes"]
-    caller: Caller = g.caller
+    caller = api.caller
     if caller.started - seen.get(caller.token_id, -PROBE_SECONDS) < PROBE_SECONDS:
         return
     seen[caller.token_id] = caller.started
-    store().transact(lambda: activity.record(store(), caller, "test", 200, resource_type=kind.name))
+    api.store.transact(lambda: activity.record(api.store, caller, "test", 200, resource_type=kind.name))
 
 
 def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
@@ -196,50 +194,52 @@ def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
     return resource.select(kind, (attributes or "").split(","), (excluded or "").split(","))
 
 
-def present(kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
+def present(api: Api, kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
     """The resources as JSON text, with what is derived where it is wanted.
 
     Of groups that have too many members together, only the first: the next page begins behind them.
     """
     name, derive = DERIVED[kind]
-    parts = derive(store(), rows) if chosen.wants(name) else [""] * len(rows)
+    parts = derive(api, rows) if chosen.wants(name) else [""] * len(rows)
     return [
-        resource.project(resource.show(kind, row, g.base, part), chosen)
+        resource.project(resource.show(kind, row, api.base, part), chosen)
         for row, part in zip(rows, parts, strict=False)
     ]
 
 
-def groups_parts(opened: Store, rows: list[Row]) -> list[str]:
+def groups_parts(api: Api, rows: list[Row]) -> list[str]:
     """The `groups` of each user as JSON text, empty where there are none."""
     ids = [row.id for row in rows if row.linked]
-    found = users.groups_of(opened, ids) if ids else {}
+    found = users.groups_of(api.store, ids) if ids else {}
     held = [found.get(row.id, ()) for row in rows]
-    return ['"groups":' + wire.dumps([group(*each) for each in some]) if some else "" for some in held]
-
-
-def group(id: str, name: str, direct: bool) -> dict[str, str]:
-    """One group of a user."""
-    kind = "direct" if direct else "indirect"
-    return {"value": id, "$ref": location(GROUPS, g.base, id), "display": name, "type": kind}
-
-
-def members_parts(opened: Store, rows: list[Row]) -> list[str]:
-    """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
     return [
-        '"members":' + wire.dumps([member(*each) for each in held])
-        for held in groups.members_of(opened, [row.id for row in rows])
+        '"groups":' + wire.dumps([group(api.base, *each) for each in some]) if some else "" for some in held
     ]
 
 
-def member(id: str, user: str | None, group: str | None) -> dict[str, str]:
+def group(base: str, id: str, name: str, direct: bool) -> dict[str, str]:
+    """One group of a user."""
+    kind = "direct" if direct else "indirect"
+    return {"value": id, "$ref": location(GROUPS, base, id), "display": name, "type": kind}
+
+
+def members_parts(api: Api, rows: list[Row]) -> list[str]:
+    """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
+    return [
+        '"members":' + wire.dumps([member(api.base, *each) for each in held])
+        for held in groups.members_of(api.store, [row.id for row in rows])
+    ]
+
+
+def member(base: str, id: str, user: str | None, group: str | None) -> dict[str, str]:
     """One member; of an id that is nobody's (yet) there is nothing more to tell."""
     name, kind = (user, USERS) if user is not None else (group, GROUPS)
     if name is None:
         return {"value": id}
-    return {"value": id, "$ref": location(kind, g.base, id), "type": kind.name, "display": name}
+    return {"value": id, "$ref": location(kind, base, id), "type": kind.name, "display": name}
 
 
-DERIVED: dict[Kind, tuple[str, Callable[[Store, list[Row]], list[str]]]] = {
+DERIVED: dict[Kind, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
     USERS: ("groups", groups_parts),
     GROUPS: ("members", members_parts),
 }
@@ -248,62 +248,64 @@ DERIVED: dict[Kind, tuple[str, Callable[[Store, list[Row]], list[str]]]] = {
 # Writing
 
 
-def create(kind: Kind) -> Response:
+def create(api: Api, kind: Kind) -> Response:
     """POST a resource: 201, Location, and the resource as it was kept."""
-    row = make(kind, body(), g.caller)
-    return changed(kind, row, 201, {"Location": location(kind, g.base, row.id)})
+    row = make(api, kind, body(api))
+    return changed(api, kind, row, 201, {"Location": location(kind, api.base, row.id)})
 
 
-def replace(kind: Kind, id: str) -> Response:
+def replace(api: Api, kind: Kind, id: str) -> Response:
     """PUT a resource."""
-    return changed(kind, put(kind, id, body(), expected(), g.caller))
+    return changed(api, kind, put(api, kind, id, body(api), expected(api)))
 
 
-def update(kind: Kind, id: str) -> Response:
+def update(api: Api, kind: Kind, id: str) -> Response:
     """PATCH: 200 with the resource for a user, 204 for a group unless attributes are asked for.
 
     Microsoft advises the 204, as a group's answer would carry its members.
     """
-    row = modify(kind, id, body(), expected(), g.caller)
-    if kind is GROUPS and selection(kind, asked()) == ALL:
+    row = modify(api, kind, id, body(api), expected(api))
+    if kind is GROUPS and selection(kind, asked(api)) == ALL:
         return reply(status=204, headers={"ETag": etag(row.version)})
-    return changed(kind, row)
+    return changed(api, kind, row)
 
 
-def delete(kind: Kind, id: str) -> Response:
+def delete(api: Api, kind: Kind, id: str) -> Response:
     """DELETE a resource."""
-    resources.delete(store(), kind, id, expected(), g.caller)
+    resources.delete(api.store, kind, id, expected(api), api.caller)
     return reply(status=204)
 
 
-def changed(kind: Kind, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def changed(
+    api: Api, kind: Kind, row: Row, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """The answer to a write."""
-    shown = present(kind, [row], selection(kind, asked()))[0]
+    shown = present(api, kind, [row], selection(kind, asked(api)))[0]
     return reply(shown, status, {"ETag": etag(row.version), **(headers or {})})
 
 
-def make(kind: Kind, sent: Any, caller: Caller) -> Row:
+def make(api: Api, kind: Kind, sent: Any) -> Row:
     """A new resource from a body."""
     document, steps = resource.build(kind, sent)
-    return resources.create(store(), kind, document, steps, caller)
+    return resources.create(api.store, kind, document, steps, api.caller)
 
 
-def put(kind: Kind, id: str, sent: Any, check: resources.Check, caller: Caller) -> Row:
+def put(api: Api, kind: Kind, id: str, sent: Any, check: resources.Check) -> Row:
     """The resource replaced by a body."""
     document, steps = resource.build(kind, sent)
-    return resources.replace(store(), kind, id, document, steps, check, caller)
+    return resources.replace(api.store, kind, id, document, steps, check, api.caller)
 
 
-def modify(kind: Kind, id: str, sent: Any, check: resources.Check, caller: Caller) -> Row:
+def modify(api: Api, kind: Kind, id: str, sent: Any, check: resources.Check) -> Row:
     """The resource with a PATCH body carried out."""
     operations = patch.parse(kind, sent)
     own, steps = members.split(operations) if kind is GROUPS else (operations, [])
-    return resources.patch(store(), kind, id, own, steps, check, caller)
+    return resources.patch(api.store, kind, id, own, steps, check, api.caller)
 
 
-def expected(tag: str | None = None) -> resources.Check:
+def expected(api: Api, tag: str | None = None) -> resources.Check:
     """Refuses a version that If-Match (or a bulk operation's `version`) does not name: 412."""
-    sent = tag if tag is not None else request.headers.get("If-Match")
+    sent = tag if tag is not None else api.request.headers.get("If-Match")
 
     def check(row: Row) -> None:
         if sent is not None and not parse_etags(sent).contains_weak(bare(etag(row.version))):
@@ -320,34 +322,34 @@ def bare(tag: str) -> str:
 # Discovery
 
 
-def config() -> Response:
+def config(api: Api) -> Response:
     """GET ServiceProviderConfig."""
-    return reply(wire.dumps(discovery.config(g.base)))
+    return reply(wire.dumps(discovery.config(api.base)))
 
 
-def schemas() -> Response:
+def schemas(api: Api) -> Response:
     """GET Schemas; a filter is refused (RFC 7644 §4)."""
-    return discovered(discovery.schemas(g.base))
+    return discovered(api, discovery.schemas(api.base))
 
 
-def schema(id: str) -> Response:
+def schema(api: Api, id: str) -> Response:
     """GET one schema by its URN."""
-    return one_of(discovery.schemas(g.base), id)
+    return one_of(discovery.schemas(api.base), id)
 
 
-def resource_types() -> Response:
+def resource_types(api: Api) -> Response:
     """GET ResourceTypes."""
-    return discovered(discovery.resource_types(g.base))
+    return discovered(api, discovery.resource_types(api.base))
 
 
-def resource_type(id: str) -> Response:
+def resource_type(api: Api, id: str) -> Response:
     """GET one resource type."""
-    return one_of(discovery.resource_types(g.base), id)
+    return one_of(discovery.resource_types(api.base), id)
 
 
-def discovered(resources: list[dict[str, Any]]) -> Response:
+def discovered(api: Api, resources: list[dict[str, Any]]) -> Response:
     """The whole list; there is no filter and no page on discovery."""
-    if asked().get("filter"):
+    if asked(api).get("filter"):
         raise ScimError(403, None, "Schemas, resource types and the configuration are not filtered.")
     return reply(listed(map(wire.dumps, resources), len(resources), startIndex=1))
 
@@ -360,7 +362,7 @@ def one_of(resources: list[dict[str, Any]], id: str) -> Response:
     raise ScimError(404, None, f"{id[:200]} is not known here.")
 
 
-def me() -> Response:
+def me(api: Api) -> Response:
     """Me: a token stands for a provisioning service, not for a user (RFC 7644 §3.11)."""
     raise ScimError(501, None, "An access token here belongs to no user, so there is no Me.")
 
@@ -386,5 +388,5 @@ ROUTES: tuple[tuple[str, Kind | None, str, Callable[..., Response]], ...] = (
     ("/Schemas/<id>", None, "GET", schema),
     ("/ResourceTypes", None, "GET", resource_types),
     ("/ResourceTypes/<id>", None, "GET", resource_type),
-    *(("/Me", None, method, me) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
+    ("/Me", None, "GET POST PUT PATCH DELETE", me),
 )
