@@ -129,9 +129,9 @@ def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
         if key.lower() in IGNORED:
             continue
         path, tree = target(kind, key, item)
-        if (str(path).lower(), tree) in seen:
+        if (path, tree) in seen:
             raise bad("invalidSyntax", f"{path} was sent twice in one object.")
-        seen.add((str(path).lower(), tree))
+        seen.add((path, tree))
         if path.mutability != "readOnly":
             yield from expand(kind, Operation(op, path, tree, item))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError
@@ -11,20 +12,28 @@ SCIM_JSON = "application/scim+json"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 RETRY_SECONDS = 30
+EMPTY = (204, 304)
 
 
 class Answer(Response):
-    """A response without a content type of its own, as an empty one has none."""
+    """A response whose headers are final as `reply` wrote them; Werkzeug would parse Location again."""
 
     default_mimetype = None
+
+    def get_wsgi_headers(self, environ: object) -> Headers:
+        """The headers."""
+        return self.headers
 
 
 def reply(body: str = "", status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer whose body is JSON text, or none."""
+    data = body.encode()
     sent = [*HEADERS, *headers.items()] if headers else [*HEADERS]
-    if body:
+    if data:
         sent.append(("Content-Type", SCIM_JSON))
-    return Answer(body, status, sent)
+    if status not in EMPTY:
+        sent.append(("Content-Length", str(len(data))))
+    return Answer(data, status, sent)
 
 
 def listed(resources: Iterable[str], total: int, **facts: object) -> str:
