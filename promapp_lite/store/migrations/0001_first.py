@@ -2,6 +2,8 @@
 
 from peewee import AutoField, BooleanField, CompositeKey, IntegerField, Model, TextField
 
+SEQ = ((("seq",), False),)
+
 
 class Resource(Model):
     seq = AutoField()
@@ -20,6 +22,7 @@ class User(Resource):
 
     class Meta:
         table_name = "users"
+        indexes = SEQ
 
 
 class Group(Resource):
@@ -27,6 +30,7 @@ class Group(Resource):
 
     class Meta:
         table_name = "groups"
+        indexes = SEQ
 
 
 class Email(Model):
