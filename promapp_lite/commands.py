@@ -11,6 +11,7 @@ import click
 
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
+from promapp_lite.entra.command import rehearse
 from promapp_lite.settings import DOORS, PREFIX, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, opening, tokens
 from promapp_lite.store.admins import Refused
@@ -262,3 +263,6 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     for row in [head, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+main.add_command(rehearse)

@@ -11,7 +11,17 @@ from conftest import ROOT
 from promapp_lite.commands import main
 
 PACKAGE = ROOT / "promapp_lite"
-ROOMS = ("commands", "serve", "factory", "web", "store", "scim", "settings", "wire")  # the upper ones first
+ROOMS = (
+    "commands",
+    "serve",
+    "factory",
+    "web",
+    "entra",
+    "store",
+    "scim",
+    "settings",
+    "wire",
+)  # the upper ones first
 SAME_FLOOR = {("settings", "wire")}
 FOREIGN = {  # which room may import which library
     "flask": {"factory", "web", "serve"},
@@ -21,7 +31,8 @@ FOREIGN = {  # which room may import which library
     "playhouse": {"store"},
     "sqlite3": {"store"},
     "waitress": {"serve"},
-    "click": {"commands"},
+    "click": {"commands", "entra"},
+    "urllib3": {"entra"},
 }
 
 
@@ -63,6 +74,16 @@ def test_imports_go_down(room, path):
             assert room in FOREIGN[parts[0]], f"{path.name} imports {module}"
 
 
+def test_the_two_sides_share_nothing():
+    """The rehearsed client imports no room of the server's, so they cannot share a misunderstanding."""
+    for room, path in files():
+        for module in imports(path):
+            if room == "entra":
+                assert not module.startswith("promapp_lite") or module.startswith("promapp_lite.entra"), path
+            elif room != "commands":
+                assert not module.startswith("promapp_lite.entra"), path
+
+
 def test_the_pure_rooms_are_pure():
     """scim knows no Flask, no Peewee, no clock, no file."""
     outside = {name.split(".")[0] for room, path in files() if room == "scim" for name in imports(path)}
@@ -87,7 +108,7 @@ def test_every_module_and_public_function_has_a_promise():
         assert ast.get_docstring(tree), path
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                if node.name not in ("Meta", "of_group", "change", "work", "check", "find"):
+                if node.name not in ("Meta", "interrupt", "of_group", "change", "work", "check", "find"):
                     assert ast.get_docstring(node), f"{path.name}: {node.name}"
 
 

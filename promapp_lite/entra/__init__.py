@@ -1,0 +1,1 @@
+"""Entra ID's provisioning service in small; it shares no code with the server."""

@@ -1,0 +1,153 @@
+"""Names of people, places and work in many scripts, for the generated directory."""
+
+# (language, given names, the same in ASCII, family names, the same in ASCII)
+CULTURES = (
+    (
+        "en-NZ",
+        "Ruby Jack Olivia Noah Isla",
+        "ruby jack olivia noah isla",
+        "O'Brien Young Smith-Jones Taylor Fraser",
+        "o'brien young smith-jones taylor fraser",
+    ),
+    (
+        "mi-NZ",
+        "Mānaaki Tāne Hēmi Anahera Whetū",
+        "manaaki tane hemi anahera whetu",
+        "Ngāta Parāone Tūhoe Wīremu Kīngi",
+        "ngata paraone tuhoe wiremu kingi",
+    ),
+    (
+        "de-DE",
+        "Jürgen Käthe Björn Zoë Großmut",
+        "juergen kaethe bjoern zoe grossmut",
+        "Müller Weiß Schröder Böhm Strauß",
+        "mueller weiss schroeder boehm strauss",
+    ),
+    (
+        "pl-PL",
+        "Łukasz Żaneta Michał Świętosława Zdzisław",
+        "lukasz zaneta michal swietoslawa zdzislaw",
+        "Wójcik Kamiński Zając Dąbrowska Źródlak",
+        "wojcik kaminski zajac dabrowska zrodlak",
+    ),
+    (
+        "tr-TR",
+        "İpek Işıl Çağla Oğuz Şükrü",
+        "ipek isil cagla oguz sukru",
+        "Yılmaz İnönü Çelik Öztürk Güneş",
+        "yilmaz inonu celik ozturk gunes",
+    ),
+    (
+        "vi-VN",
+        "Nguyệt Đức Hương Tuấn Ánh",
+        "nguyet duc huong tuan anh",
+        "Nguyễn Trần Đặng Phạm Vũ",
+        "nguyen tran dang pham vu",
+    ),
+    (
+        "el-GR",
+        "Νίκος Ελένη Γιώργος Σοφία Οδυσσέας",
+        "nikos eleni giorgos sofia odysseas",
+        "Παπαδοπούλου Οικονόμου Αγγελής Δήμας Ξένος",
+        "papadopoulou oikonomou angelis dimas xenos",
+    ),
+    (
+        "uk-UA",
+        "Олена Євген Їжакевич Тарас Ґалина",
+        "olena yevhen yizhak taras galyna",
+        "Шевченко Коваль Бойко Щербак Лисенко",
+        "shevchenko koval boiko shcherbak lysenko",
+    ),
+    (
+        "hy-AM",
+        "Արամ Անի Տիգրան Նարե Գոռ",
+        "aram ani tigran nare gor",
+        "Սարգսյան Պետրոսյան Հակոբյան Գրիգորյան Մկրտչյան",
+        "sargsyan petrosyan hakobyan grigoryan mkrtchyan",
+    ),
+    (
+        "ka-GE",
+        "ნინო გიორგი თამარ ლუკა ქეთევან",
+        "nino giorgi tamar luka ketevan",
+        "ბერიძე კაპანაძე მაისურაძე გელაშვილი წიკლაური",
+        "beridze kapanadze maisuradze gelashvili tsiklauri",
+    ),
+    (
+        "ar-EG",
+        "محمد فاطمة يوسف ليلى عمر",
+        "mohamed fatima yousef layla omar",
+        "المصري حسن عبدالله الخطيب نجيب",
+        "elmasry hassan abdallah elkhatib naguib",
+    ),
+    (
+        "he-IL",
+        "דוד נועה יעל אריאל תמר",
+        "david noa yael ariel tamar",
+        "כהן לוי מזרחי פרץ אברהם",
+        "cohen levi mizrahi peretz avraham",
+    ),
+    (
+        "hi-IN",
+        "अमित प्रिया राहुल सुनीता विक्रम",
+        "amit priya rahul sunita vikram",
+        "शर्मा सिंह पटेल गुप्ता क्षत्रिय",
+        "sharma singh patel gupta kshatriya",
+    ),
+    (
+        "th-TH",
+        "สมชาย สุดา นารี ปิยะ กมล",
+        "somchai suda naree piya kamon",
+        "แก้วใส ศรีสุข ทองดี ใจดี บุญมี",
+        "kaewsai srisuk thongdee jaidee boonmee",
+    ),
+    (
+        "am-ET",
+        "አበበ ሳራ ዳዊት ሄለን ዮናስ",
+        "abebe sara dawit helen yonas",
+        "ተስፋዬ ከበደ በቀለ አለሙ ገብረ",
+        "tesfaye kebede bekele alemu gebre",
+    ),
+    (
+        "zh-CN",
+        "伟 芳 娜 秀英 敏",
+        "wei fang na xiuying min",
+        "王 李 张 刘 欧阳",
+        "wang li zhang liu ouyang",
+    ),
+    (
+        "ja-JP",
+        "太郎 花子 健一 美咲 翔",
+        "taro hanako kenichi misaki sho",
+        "佐藤 鈴木 髙橋 渡邉 𠮷田",
+        "sato suzuki takahashi watanabe yoshida",
+    ),
+    (
+        "ko-KR",
+        "민준 서연 지훈 하은 도윤",
+        "minjun seoyeon jihun haeun doyun",
+        "김 이 박 최 남궁",
+        "kim lee park choi namgung",
+    ),
+)
+PLACES = (
+    ("Auckland", "Auckland", "1010", "NZ", "12 Customs Street"),
+    ("Ōtautahi Christchurch", "Canterbury", "8011", "NZ", "3/41 Cashel Street"),
+    ("München", "Bayern", "80331", "DE", "Bäckerstraße 7"),
+    ("Łódź", "łódzkie", "90-001", "PL", "ul. Piotrkowska 100"),
+    ("東京", "東京都", "100-0001", "JP", "千代田区千代田1-1"),
+    ("São Paulo", "SP", "01310-100", "BR", "Av. Paulista, 1578 – 4º andar"),
+)
+DEPARTMENTS = ("Sales", "Finance", "R&D", "People & Culture", "Produktion", "Legal", "物流", "IT")
+TITLES = ("Engineer", "Senior Engineer", "Buchhalter/in", "Analyst", "Head of", "Assistant", "主任")
+TEAMS = (
+    "Readers",
+    "Editors",
+    "Approvers",
+    "Process owners",
+    "Auditors (50 %)",
+    "Café + Küche",
+    "Ngā Kaimahi",
+    "品質管理",
+    "Jack's team",
+    "Site: North",
+)
