@@ -1,5 +1,7 @@
 """JSON, text keys and timestamps as they cross the borders of the program."""
 
+import json
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +10,7 @@ import orjson
 
 MAX_DEPTH = 32
 MAX_STRING = 10_000
+LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 def loads(body: bytes) -> Any:
@@ -20,9 +23,18 @@ def loads(body: bytes) -> Any:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"The body is not valid JSON: {error}.") from None
+    if LONG_NUMBER.search(body):
+        json.loads(body, parse_int=whole_number)  # orjson would round it
     if len(body) > MAX_STRING or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         check(value, MAX_DEPTH)  # only a body that could pass a limit is walked
     return value
+
+
+def whole_number(digits: str) -> int:
+    """The number, or ValueError where it could not be kept to the letter."""
+    if not -(2**63) <= int(digits[:25]) < 2**64:
+        raise ValueError(f"The number {digits[:40]} is too large to be kept exactly; send it as a text.")
+    return int(digits)
 
 
 def check(value: Any, depth: int) -> None:

@@ -141,7 +141,7 @@ class Parser:
 
     def value_path(self, path: Path) -> Tree:
         """`path[…]`, and Entra's `path[…].sub operator value`, which means both of one value."""
-        if path.sub is not None or self.inside:
+        if path.attribute is None or path.sub is not None or self.inside:
             raise self.error(f"{path}[ ] is not a value path")
         outer, self.find, self.inside = self.find, value_resolver(path.leaf), True
         inner = self.enclosed("]")
@@ -150,6 +150,8 @@ class Parser:
             sub = self.find(self.take("word", "a sub-attribute")[1:])
             inner = ("and", (inner, self.compare(sub)))
         self.find, self.inside = outer, False
+        if path.leaf.complex and not path.leaf.multi:
+            return under(path, inner)
         return ("has", path, inner)
 
     def compare(self, path: Path) -> Tree:
@@ -204,6 +206,15 @@ class Parser:
         return bad("invalidFilter", f"The filter cannot be read: {what}. It is: {self.text[:200]}")
 
 
+def under(path: Path, tree: Tree) -> Tree:
+    """The tree with its paths below `path`: of an attribute with one value `name[…]` means no more."""
+    if tree[0] in ("and", "or"):
+        return (tree[0], tuple(under(path, part) for part in tree[1]))
+    if tree[0] == "not":
+        return ("not", under(path, tree[1]))
+    return (tree[0], path._replace(sub=tree[1].leaf), *tree[2:])
+
+
 class Bare(str):
     """An operand written without quotes; true, false, null and numbers are meant so where they fit."""
 
@@ -230,8 +241,8 @@ def comparable(operator: str, path: Path, operand: Any) -> Tree:
     value = OPERANDS.get(leaf.type, text_operand)(leaf, operand)
     if operator in TEXT_OPERATORS and not isinstance(value, str):
         raise bad("invalidFilter", f"{operator} compares texts; {path} is compared with {operand}.")
-    if operator in ORDER_OPERATORS and isinstance(value, bool):
-        raise bad("invalidFilter", f"{path} is true or false, which has no order: use eq or ne.")
+    if operator in ORDER_OPERATORS and (isinstance(value, bool) or leaf.type == "binary"):
+        raise bad("invalidFilter", f"The values of {path} have no order: use eq or ne.")
     return (operator, path, value, str(operand) if isinstance(value, str) else value)
 
 
@@ -279,6 +290,13 @@ def terms(tree: Tree) -> int:
     if tree[0] in ("and", "or"):
         return sum(map(terms, tree[1]))
     return terms(tree[-1]) if tree[0] in ("not", "has") else 1
+
+
+def names(tree: Tree, sub: str) -> bool:
+    """Whether a comparison of the tree is on that sub-attribute."""
+    if tree[0] in ("and", "or"):
+        return any(names(part, sub) for part in tree[1])
+    return names(tree[1], sub) if tree[0] == "not" else tree[1].leaf.name == sub
 
 
 def matches(tree: Tree, value: Any) -> bool:

@@ -61,6 +61,8 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
     """`members[value eq "…"]`: the id in the path is the one added, removed or replaced."""
     tree = operation.tree
     assert tree is not None  # noqa: S101
+    if filters.names(tree, "$ref"):
+        raise bad("invalidPath", "Members are chosen by value, type or display.")
     by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
     if operation.op == "remove":
         return [Step("remove", (tree[2],))] if by_id else [Step("remove", tree=tree)]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim.errors import bad
-from promapp_lite.scim.schema import Kind, Path, resolve
+from promapp_lite.scim.errors import ScimError, bad
+from promapp_lite.scim.schema import Kind, Path, free, resolve
 from promapp_lite.scim.values import MAX_VALUES, coerce, single
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -82,7 +82,8 @@ def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
     if not isinstance(path, str):
         raise bad("invalidPath", "path must be a text.")
     place, tree = target(kind, path, value)
-    if op != "remove" and not any(key.lower() == "value" for key in sent) and tree is None:
+    names_member = tree is not None and place.top.name == "members"
+    if op != "remove" and not names_member and not any(key.lower() == "value" for key in sent):
         raise bad("invalidValue", f"The {op} operation on {path} has no value.")
     if place.attribute and place.attribute.name == "schemas":
         return
@@ -113,11 +114,19 @@ def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
 
 def target(kind: Kind, text: str, value: Any) -> tuple[Path, filters.Tree | None]:
     """What a path or key names; an object under an unknown URN is an extension with its attributes."""
-    path, tree = parse_path(kind, text)
-    unknown = path.urn is not None and path.urn not in kind.extensions
-    if unknown and tree is None and isinstance(value, dict) and path.sub is None:
-        return Path(text if path.attribute else path.urn, None), None
-    return path, tree
+    if isinstance(value, dict) and text.lower().startswith("urn:") and not kind.knows(text):
+        return Path(text, None), None
+    return parse_path(kind, text)
+
+
+def key_target(kind: Kind, key: str, value: Any) -> tuple[Path, filters.Tree | None]:
+    """What a key in a body names; one that is no path is an attribute of just that name (CLIENT rule 16)."""
+    try:
+        return target(kind, key, value)
+    except ScimError:
+        if not key or "[" in key:
+            raise
+        return Path(None, free(key)), None
 
 
 def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
@@ -128,7 +137,10 @@ def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
     for key, item in value.items():
         if key.lower() in IGNORED:
             continue
-        path, tree = target(kind, key, item)
+        if key.lower() == kind.urn.lower():
+            yield from spread(kind, op, item)
+            continue
+        path, tree = key_target(kind, key, item)
         if (path, tree) in seen:
             raise bad("invalidSyntax", f"{path} was sent twice in one object.")
         seen.add((path, tree))
@@ -222,11 +234,23 @@ def whole(held: Any, operation: Operation) -> Any:
     if op == "remove":
         return without(held, operation)
     value = coerce(attribute, operation.value)
-    if attribute.multi:
-        return joined(held or [], value or []) if op == "add" else value
-    if isinstance(held, dict) and isinstance(value, dict) and "value" not in attribute.by_name:
-        return held | value  # sub-attributes that are not named stay (RFC 7644 §3.5.2.3)
+    if op == "add" and (attribute.multi or isinstance(held, list)):
+        return joined(held or [], value if isinstance(value, list) else [] if value is None else [value])
+    if isinstance(held, dict) and isinstance(operation.value, dict) and "value" not in attribute.by_name:
+        return extended(held, operation)
     return value
+
+
+def extended(held: Document, operation: Operation) -> Document:
+    """The complex value with the sub-attributes named set or removed; the others stay (RFC 7644 §3.5.2.3)."""
+    found = dict(held)
+    for name, item in operation.value.items():
+        sub = operation.path.leaf.sub(name)
+        key, value = key_in(found, sub.name), coerce(sub, item)
+        if sub.mutability != "readOnly":
+            found.pop(key, None)
+            found |= {} if value is None else {key: value}
+    return found
 
 
 def joined(held: list[Any], added: list[Any]) -> list[Any]:
@@ -290,7 +314,8 @@ def part_of_all(held: list[Any], operation: Operation) -> list[Any]:
     if not held:
         return [with_sub({}, operation)]
     if sub.name != "value":
-        return [with_sub(each, operation) for each in held]
+        made = [with_sub(each, operation) for each in held]
+        return one_primary(made, made)
     if op == "add":
         return joined(held, [with_sub({}, operation)])
     first = next((each for each in held if isinstance(each, dict) and each.get("primary")), held[0])
@@ -305,8 +330,9 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
     value = None if (op or operation.op) == "remove" else coerce(sub, operation.value)
     if value is None:
         removed = found.pop(key, None)
-        bare = removed is not None and not found.keys() - LABELS
-        return {} if bare and operation.path.top.multi else found
+        reference = sub.name == "value" and not operation.path.top.free
+        bare = operation.path.top.multi and not found.keys() - LABELS
+        return {} if removed is not None and (bare or reference) else found
     found[key] = value
     return found
 
@@ -318,7 +344,7 @@ def chosen(held: Any, operation: Operation) -> list[Any]:
         return [value for value in values if not any(value is hit for hit in hits)]
     value = as_element(single(operation.path.leaf, only(operation)))
     if not hits:
-        return joined(values, [implied(operation) | (value or {})])
+        return values if value is None else joined(values, [implied(operation) | value])
     if value is None:
         return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
     base = implied(operation, strict=False)

@@ -7,7 +7,7 @@ import orjson
 
 from promapp_lite.scim import members
 from promapp_lite.scim.errors import bad
-from promapp_lite.scim.patch import Document, apply, check_schemas, spread
+from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, spread
 from promapp_lite.scim.schema import USERS, Kind, Path, resolve
 
 
@@ -55,8 +55,15 @@ def diff(before: Document, after: Document) -> list[dict[str, Any]]:
     return [
         {"path": path, "before": old.get(path), "after": new.get(path)}
         for path in {**old, **new}
-        if old.get(path) != new.get(path)
+        if not same(old.get(path), new.get(path))
     ]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: true is not 1 there."""
+    if isinstance(one, str) or isinstance(other, str) or one is other:
+        return bool(one == other)
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
 
 def flat(document: Document) -> dict[str, Any]:
@@ -144,8 +151,9 @@ def keep(document: Document, wanted: tuple[Path, ...]) -> Document:
     for path in wanted:
         source, target = document, kept
         if path.urn is not None:
-            source = under(document, path.urn)
-            target = kept.setdefault(path.urn, {}) if source else {}
+            urn = key_in(document, path.urn)
+            source = under(document, urn)
+            target = kept.setdefault(urn, {}) if source else {}
         if path.attribute is None:
             target.update(source)
             continue

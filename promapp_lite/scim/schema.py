@@ -265,6 +265,11 @@ class Kind:
         known = {self.urn.lower(): None, **{urn.lower(): urn for urn in self.extensions}}
         return dict(sorted(known.items(), key=lambda pair: -len(pair[0])))
 
+    def knows(self, path: str) -> bool:
+        """Whether a path begins with a URN of this kind's schemas."""
+        lower = path.lower()
+        return any(lower == urn or lower.startswith((f"{urn}:", f"{urn}.")) for urn in self.urns)
+
     def extension(self, urn: str, name: str) -> Attribute:
         """An attribute of an extension, free where the table has none."""
         for attribute in self.extensions.get(urn, ()):

@@ -19,7 +19,7 @@ LIMITED = {"userName": 255, "externalId": 255}
 def coerce(attribute: Attribute, value: Any) -> Any:
     """The value of a whole attribute in the shape the table gives it; None means absent."""
     if attribute.free:
-        return None if value in ("", [], {}) else value
+        return without_nulls(value)
     if attribute.multi:
         return many(attribute, value)
     if isinstance(value, list):
@@ -27,6 +27,15 @@ def coerce(attribute: Attribute, value: Any) -> Any:
             raise bad("invalidValue", f"{attribute.name} takes one value; {len(value)} were sent.")
         value = value[0] if value else None
     return single(attribute, value)
+
+
+def without_nulls(value: Any) -> Any:
+    """A free value without what says nothing: Entra cannot read an answer that holds a null."""
+    if isinstance(value, list):
+        value = [kept for each in value if (kept := without_nulls(each)) is not None]
+    elif isinstance(value, dict):
+        value = {name: kept for name, each in value.items() if (kept := without_nulls(each)) is not None}
+    return None if value in ("", [], {}) else value
 
 
 def many(attribute: Attribute, value: Any) -> list[Any] | None:
@@ -50,7 +59,7 @@ def single(attribute: Attribute, value: Any) -> Any:
     if attribute.complex:
         return element(attribute, value)
     if isinstance(value, dict) and "value" in value:  # seen as [{"value": "x"}] on a filtered path
-        value = value["value"]
+        return single(attribute, value["value"])
     return SIMPLE[attribute.type](attribute, value)
 
 

@@ -5,6 +5,7 @@ left out: what has no column is read from the document with SQLite's JSON functi
 what is absent equals nothing, so `ne` and `not` hold for it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -22,6 +23,7 @@ COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
     kind: {
         "id": model.id,
         "externalId": model.external_id,
+        "meta": Value(1),
         "meta.created": model.created,
         "meta.lastModified": model.modified,
         "meta.version": Value('W/"').concat(model.version).concat('"'),
@@ -46,7 +48,12 @@ def shape(tree: Tree) -> tuple[Any, ...]:
         return ("not", shape(tree[1]))
     if tree[0] == "has":
         return ("has", str(tree[1]), shape(tree[2]))
-    return (tree[0], str(tree[1]), *(type(operand).__name__ for operand in tree[2:3]))
+    return (tree[0], str(tree[1]), *(form(operand) for operand in tree[2:3]))
+
+
+def form(operand: Any) -> Any:
+    """What of an operand decides the SQL: its type, and of a boolean which one it is."""
+    return operand if isinstance(operand, bool) else type(operand).__name__
 
 
 def operands(tree: Tree) -> list[Any]:
@@ -116,7 +123,7 @@ class Condition:
 
     def in_values(self, operator: str, path: Path, operand: Any) -> Node:
         """A comparison on any value of a multi-valued or free attribute."""
-        inner = Path(None, path.sub) if path.sub else Path(None, VALUE)
+        inner = Path(None, path.sub or (EXACT if path.leaf.exact else VALUE))
         whole = path._replace(sub=None)
         if operator == "pr" and path.sub is None:
             return self.some(whole, lambda read: SQL("1"))
@@ -153,14 +160,15 @@ class Condition:
         return fn.EXISTS(Select([source], [SQL("1")]).where(condition(of_value)))
 
 
-VALUE = Attribute("value", exact=False, type="any")
+VALUE = Attribute("value", type="any")  # a value itself, where the attribute is not complex
+EXACT = Attribute("value", type="any", exact=True)
 
 
 def of_value(operator: str, path: Path, operand: Any) -> Node:
-    """A comparison on one value of a multi-valued attribute; `Path(None, VALUE)` is the value itself."""
+    """A comparison on one value of a multi-valued attribute."""
     leaf = path.leaf
-    if leaf is VALUE:
-        return typed(operator, ELEMENT, SQL("v.type"), operand)
+    if leaf in (VALUE, EXACT):
+        return typed(operator, leaf, ELEMENT, SQL("v.type"), operand)
     if not leaf.free:
         held = Case(None, ((SQL("v.type") == "object", ELEMENT),), "{}")
         found = fn.json_extract(held, f'$."{leaf.name}"')
@@ -169,7 +177,9 @@ def of_value(operator: str, path: Path, operand: Any) -> Node:
     source = fn.json_each(held).alias("s")
     same = fn.lower(SQL("s.key")) == leaf.name.lower()
     return fn.EXISTS(
-        Select([source], [SQL("1")]).where(same & typed(operator, SQL("s.value"), SQL("s.type"), operand))
+        Select([source], [SQL("1")]).where(
+            same & typed(operator, leaf, SQL("s.value"), SQL("s.type"), operand)
+        )
     )
 
 
@@ -178,31 +188,50 @@ def of_member(operator: str, path: Path, operand: Any) -> Node:
     name = path.leaf.name
     if name == "value":
         return compared(operator, Member.member_id, operand)
-    person = User.select(SQL("1")).where(User.id == Member.member_id)
-    group = Group.select(SQL("1")).where(Group.id == Member.member_id)
-    if name == "type":
-        kind = Case(None, ((fn.EXISTS(person), "user"), (fn.EXISTS(group), "group")))
-        return compared(operator, kind, operand)
-    if name == "display":
-        names = (person.select(User.display_name), group.select(Group.display_name))
-        shown = fn.fold(fn.COALESCE(Member.display, *names))
-        return compared(operator, shown, operand)
-    raise bad("invalidFilter", "Members are found by value, type or display.")
+    person = User.select(MEMBER_PARTS[name](User, USERS)).where(User.id == Member.member_id)
+    group = Group.select(MEMBER_PARTS[name](Group, GROUPS)).where(Group.id == Member.member_id)
+    return compared(operator, fn.COALESCE(person, group), operand)
+
+
+def address(model: Any, kind: Kind) -> Any:
+    """The `$ref` of a row."""
+    return slot("base").concat(f"{kind.endpoint}/").concat(model.id)
+
+
+def no_part(model: Any, kind: Kind) -> Any:
+    """Nothing: no table gives members that sub-attribute."""
+    return Value(None)
+
+
+MEMBER_PARTS: defaultdict[str, Callable[[Any, Kind], Any]] = defaultdict(
+    lambda: no_part,
+    {
+        "type": lambda model, kind: Value(kind.name.lower()),
+        "display": lambda model, kind: fn.fold(fn.COALESCE(Member.display, model.display_name)),
+        "$ref": address,
+    },
+)
 
 
 def grouped(condition: Callable[[Read], Node]) -> Node:
     """The ids of those who are in a group for which the condition holds, directly or through others."""
-    start = Member.select(Member.member_id, Member.group_id, Value("direct").alias("type"))
-    up = start.cte("up", recursive=True, columns=("user_id", "group_id", "type"))
+    start = Member.select(Member.member_id, Member.group_id)
+    up = start.cte("up", recursive=True, columns=("user_id", "group_id"))
     outer = Member.alias()
-    further = outer.select(outer.member_id, up.c.group_id, Value("indirect"))
+    further = outer.select(outer.member_id, up.c.group_id)
     closure = up.union(further.join(up, on=(up.c.user_id == outer.group_id)))
+    direct = Member.select(SQL("1")).where(
+        (Member.member_id == closure.c.user_id) & (Member.group_id == Group.id)
+    )
+    parts = {
+        "value": Group.id,
+        "display": Group.display_key,
+        "type": Case(None, ((fn.EXISTS(direct), "direct"),), "indirect"),
+        "$ref": address(Group, GROUPS),
+    }
 
     def of_group(operator: str, path: Path, operand: Any) -> Node:
-        column = {"value": Group.id, "display": Group.display_key, "type": closure.c.type}.get(path.leaf.name)
-        if column is None:
-            raise bad("invalidFilter", "The groups of a user are found by value, display or type.")
-        return compared(operator, column, operand)
+        return compared(operator, parts.get(path.leaf.name, Value(None)), operand)
 
     query = Group.select(closure.c.user_id).join(closure, on=(closure.c.group_id == Group.id))
     return query.where(condition(of_group)).with_cte(closure)
@@ -250,7 +279,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
 }
 
 
-def typed(operator: str, found: Any, type_of: Any, operand: Any) -> Node:
+def typed(operator: str, leaf: Attribute, found: Any, type_of: Any, operand: Any) -> Node:
     """A comparison with a JSON value of any type: true only where the types agree."""
     if operator == "pr":
         return type_of != "null"
@@ -258,7 +287,7 @@ def typed(operator: str, found: Any, type_of: Any, operand: Any) -> Node:
     if isinstance(value, bool):
         return type_of == ("true" if value else "false")
     if isinstance(value, str):
-        return (type_of == "text") & compared(operator, fn.fold(found), operand)
+        return (type_of == "text") & compared(operator, found if leaf.exact else fn.fold(found), operand)
     return type_of.in_(("integer", "real")) & compared(operator, found, operand)
 
 
@@ -312,9 +341,11 @@ def sortable(kind: Kind, path: Path) -> Any:
     if attribute.free:
         return Select([loose_values(doc, path)], [fn.fold(ELEMENT)]).limit(1)
     if not attribute.multi:
-        return fn.fold(fn.json_extract(doc, json_path(path)))
-    name = path.sub.name if path.sub else "value"
+        found = fn.json_extract(doc, json_path(path))
+        return found if path.leaf.exact else fn.fold(found)
+    leaf = path.sub or attribute.sub("value")
     held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
     primary = fn.COALESCE(fn.json_extract(held, '$."primary"'), 0)
-    found = Select([values_at(doc, path._replace(sub=None))], [fn.fold(fn.json_extract(held, f'$."{name}"'))])
+    value = fn.json_extract(held, f'$."{leaf.name}"')
+    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.exact else fn.fold(value)])
     return found.order_by(primary.desc(), SQL("v.key")).limit(1)

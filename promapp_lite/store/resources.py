@@ -318,7 +318,8 @@ def replace(
         kept = {name: before[name] for name in ("active",) if kind is USERS and name in before}
         return kept | document
 
-    whole = steps[0]._replace(act="set") if steps else Step("set")
+    ids = dict.fromkeys(id for step in steps for id in step.ids)
+    whole = Step("set", tuple(ids), names={id: name for step in steps for id, name in step.names.items()})
     return alter(store, kind, id, change, [whole], check, caller)
 
 
@@ -339,7 +340,7 @@ def alter(
         before = orjson.loads(row.doc)
         document = finish(kind, change(before))
         changes = diff(before, document) + put_parts(store, kind, id, before, document, steps)
-        if changes or document != before:
+        if changes:
             row = row._replace(doc=wire.dumps(document), version=row.version + 1, modified=wire.now())
             write(store, SQL_OF[kind].update, kind, row, document)
         activity.record(

@@ -143,7 +143,7 @@ def query_of(api: Api, kind: Kind, sent: Mapping[str, str]) -> Query:
     if order not in ("ascending", "descending"):
         raise bad("invalidValue", f"sortOrder is ascending or descending; {order[:40]!r} was sent.")
     return Query(
-        tree=parse(kind, sent["filter"]) if sent.get("filter") else None,
+        tree=parse(kind, sent["filter"]) if "filter" in sent else None,
         sort=resolve(kind, sent["sortby"]) if sent.get("sortby") else None,
         descending=order == "descending",
         cursor=sent.get("cursor"),
@@ -250,13 +250,15 @@ DERIVED: dict[Kind, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
 
 def create(api: Api, kind: Kind) -> Response:
     """POST a resource: 201, Location, and the resource as it was kept."""
+    chosen = selection(kind, asked(api))
     row = make(api, kind, body(api))
-    return changed(api, kind, row, 201, {"Location": location(kind, api.base, row.id)})
+    return changed(api, kind, row, chosen, 201, {"Location": location(kind, api.base, row.id)})
 
 
 def replace(api: Api, kind: Kind, id: str) -> Response:
     """PUT a resource."""
-    return changed(api, kind, put(api, kind, id, body(api), expected(api)))
+    chosen = selection(kind, asked(api))
+    return changed(api, kind, put(api, kind, id, body(api), expected(api)), chosen)
 
 
 def update(api: Api, kind: Kind, id: str) -> Response:
@@ -264,10 +266,11 @@ def update(api: Api, kind: Kind, id: str) -> Response:
 
     Microsoft advises the 204, as a group's answer would carry its members.
     """
+    chosen = selection(kind, asked(api))
     row = modify(api, kind, id, body(api), expected(api))
-    if kind is GROUPS and selection(kind, asked(api)) == ALL:
+    if kind is GROUPS and chosen == ALL:
         return reply(status=204, headers={"ETag": etag(row.version)})
-    return changed(api, kind, row)
+    return changed(api, kind, row, chosen)
 
 
 def delete(api: Api, kind: Kind, id: str) -> Response:
@@ -277,11 +280,15 @@ def delete(api: Api, kind: Kind, id: str) -> Response:
 
 
 def changed(
-    api: Api, kind: Kind, row: Row, status: int = 200, headers: Mapping[str, str] | None = None
+    api: Api,
+    kind: Kind,
+    row: Row,
+    chosen: Selection,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to a write."""
-    shown = present(api, kind, [row], selection(kind, asked(api)))[0]
-    return reply(shown, status, {"ETag": etag(row.version), **(headers or {})})
+    return reply(present(api, kind, [row], chosen)[0], status, {"ETag": etag(row.version), **(headers or {})})
 
 
 def make(api: Api, kind: Kind, sent: Any) -> Row:
