@@ -6,17 +6,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from promapp_lite import __version__, wire
+from promapp_lite import __version__, selfsigned, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
-from promapp_lite.settings import DOORS, PREFIX, Settings, default_data_dir, read_config
+from promapp_lite.settings import DOORS, PREFIX, PROXIES, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, opening, tokens
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -58,6 +60,11 @@ listen_option = option(
     show_default=True,
     help="A door to open; can be repeated.",
 )
+
+
+SELF_SIGNED = """\
+              It is self-signed: Azure AD's cloud service wants a publicly trusted certificate
+              (serve --tls-cert, or a proxy), the on-premises agent one that its own host trusts."""
 
 
 class Commands(click.Group):
@@ -118,6 +125,8 @@ def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, liste
     click.echo(f"Data folder:  {data_dir}\nAdmin:        {name}")
     if generated:
         click.echo(f"Password:     {password}   (shown only now)")
+    shown = selfsigned.ensure(data_dir, urlsplit(url or "").hostname)
+    click.echo(f"Certificate:  {shown.cert}\nSHA-256:      {shown.fingerprint}\n{SELF_SIGNED}")
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
 
 
@@ -140,6 +149,21 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
     is_flag=True,
     help="A proxy in front does the TLS; allows http doors to other machines.",
 )
+@option(
+    "--trusted-proxy",
+    metavar="ADDRESS",
+    multiple=True,
+    default=PROXIES,
+    show_default=True,
+    help="Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
+)
+@option(
+    "--tls-cert",
+    type=FILE,
+    help="Certificate with its chain (PEM) for the https doors, instead of the self-signed one; "
+    "read again when it changes.",
+)
+@option("--tls-key", type=FILE, help="The key of --tls-cert (PEM).")
 @option("--no-browser", is_flag=True, help="Never open a browser.")
 def serve_command(no_browser: bool, **options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
@@ -166,6 +190,49 @@ def defaults_of(command: click.Command) -> dict[str, Any]:
     """A command's options as environment, config.toml and defaults give them."""
     with command.make_context(command.name, []) as context:
         return dict(context.params)
+
+
+@main.group(name="service", cls=Commands)
+def service_group() -> None:
+    """Start with the system: a systemd unit on Linux, a scheduled task on Windows."""
+
+
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+
+
+@service_group.command(name="install", example="promapp-lite service install --dry-run")
+@data_dir
+@listen_option
+@dry_run
+def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
+    """Serve the data folder from now on and whenever the system starts, as the folder's owner.
+
+    Settings are those of the data folder's config.toml.
+    """
+    if not opening.exists(data_dir):
+        raise Refused(f"There is no data in {data_dir} yet: run promapp-lite init first.")
+    ports = [server.Door.parse(url).port for url in listen]
+    carry_out(service.install(data_dir.resolve(), service.owner(data_dir), ports), dry_run)
+
+
+@service_group.command(name="uninstall", example="promapp-lite service uninstall")
+@dry_run
+def uninstall_service(dry_run: bool) -> None:
+    """End the service and take it out of the system; the data stay."""
+    carry_out(service.uninstall(), dry_run)
+
+
+@service_group.command(name="status", example="promapp-lite service status")
+@dry_run
+def service_status(dry_run: bool) -> None:
+    """Tell whether the service runs."""
+    carry_out(service.status(), dry_run)
+
+
+def carry_out(steps: list[service.Step], dry_run: bool) -> None:
+    """Do the steps, or only say what they are."""
+    for step in steps:
+        click.echo(step.told()) if dry_run else step.do()
 
 
 @main.group(cls=Commands)
@@ -266,3 +333,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 main.add_command(rehearse)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The settings of one running service, read once."""
 
+import functools
 import os
 import socket
 import tomllib
@@ -12,7 +13,8 @@ from platformdirs import user_data_path
 
 PREFIX = "PROMAPP_LITE_"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
-DOORS = ("http://127.0.0.1:8480",)
+DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
+PROXIES = ("127.0.0.1", "::1")
 
 
 def default_data_dir() -> Path:
@@ -29,6 +31,9 @@ class Settings:
     listen: tuple[str, ...] = DOORS
     threads: int = 4
     behind_proxy: bool = False
+    trusted_proxy: tuple[str, ...] = PROXIES
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     @classmethod
     def from_env(cls) -> "Settings":
@@ -48,13 +53,20 @@ class Settings:
         return self.public_url + MOUNTS[0]
 
 
+@functools.cache
 def url_of(listen: tuple[str, ...]) -> str:
     """The first https door under this host's name, else the first http door."""
     for door in listen:
         parts = urlsplit(door)
         if parts.scheme == "https":
-            return f"https://{socket.getfqdn()}:{parts.port or 443}"
+            return f"https://{host_name()}:{parts.port or 443}"
     return listen[0]
+
+
+def host_name() -> str:
+    """This machine's full name where it knows one."""
+    full = socket.getfqdn()
+    return socket.gethostname() if full.startswith("localhost") else full
 
 
 def read_config(folder: Path) -> dict[str, Any]:
