@@ -3,6 +3,7 @@
 import logging
 import secrets
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from promapp_lite import __version__, selfsigned, wire
+from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
+from promapp_lite.host import desktop, selfsigned
 from promapp_lite.settings import DOORS, PREFIX, PROXIES, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, opening, tokens
 from promapp_lite.store.admins import Refused
@@ -167,6 +169,11 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
 @option("--no-browser", is_flag=True, help="Never open a browser.")
 def serve_command(no_browser: bool, **options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
+    run_server(**options)
+
+
+def run_server(**options: Any) -> None:
+    """Say what happens on stderr, and serve."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     server.run(Settings(**options))
 
@@ -174,10 +181,32 @@ def serve_command(no_browser: bool, **options: Any) -> None:
 @click.command()
 @click.pass_context
 def start(context: click.Context) -> None:
-    """What a double-click runs: init where there is no data yet, then serve."""
-    if not opening.exists(default_folder()):
-        context.invoke(init, **defaults_of(init))
-    context.invoke(serve_command, **defaults_of(serve_command))
+    """What a double-click runs: init where there is no data yet, serve, and show the console."""
+    try:
+        if not opening.exists(default_folder()):
+            context.invoke(init, **defaults_of(init))
+        serve_and_show(**defaults_of(serve_command))
+    except Exception as error:
+        told = str(error) if isinstance(error, Refused) else traceback.format_exc()
+        click.echo(f"Error: {told}", err=True)
+        desktop.hold()
+        raise click.exceptions.Exit(1) from None
+
+
+def serve_and_show(no_browser: bool, **options: Any) -> None:
+    """Serve and open the console in a browser; where another one serves already, open that one's."""
+    page = Settings(**options).console_url
+    shown = desktop.present() and not no_browser
+    if shown:
+        desktop.show_when_ready(page)
+    try:
+        run_server(**options)
+    except opening.Busy as busy:
+        if not desktop.answers(page, 2):
+            raise
+        click.echo(f"{busy} Its console: {page}")
+        if shown:
+            desktop.show(page)
 
 
 def default_folder() -> Path:

@@ -18,8 +18,9 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
-from promapp_lite import proxy, selfsigned, tls, wire
+from promapp_lite import wire
 from promapp_lite.factory import create_app
+from promapp_lite.host import frozen, proxy, selfsigned, tls
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
@@ -154,6 +155,7 @@ def run(settings: Settings) -> None:
         app = create_app(settings, store)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         signal.signal(signal.SIGTERM, end)
+        frozen.follow_starter()
         tell(settings, shown)
         loop(application(app, settings), settings, bound, shown, {})
     store.close()

@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 PREFIX = "PROMAPP_LITE_"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
 DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 PROXIES = ("127.0.0.1", "::1")
 
 
@@ -46,6 +47,14 @@ class Settings:
     def public_url(self) -> str:
         """The base of Tenant URL and every `location`; a caller's Host header never gets in here."""
         return (self.url or url_of(self.listen)).rstrip("/")
+
+    @property
+    def console_url(self) -> str:
+        """Where a browser on this machine finds the console: the first http door, else the first door."""
+        doors = [urlsplit(door) for door in self.listen]
+        door = next((door for door in doors if door.scheme == "http"), doors[0])
+        host = "localhost" if door.hostname in EVERYWHERE else door.netloc.rsplit(":", 1)[0]
+        return f"{door.scheme}://{host}:{door.port}/" if door.port else f"{door.scheme}://{host}/"
 
     @property
     def tenant_url(self) -> str:

@@ -22,6 +22,8 @@ ROOMS = (
     "settings",
     "wire",
 )  # the upper ones first
+# the upper ones first
+ROOMS = ("commands", "serve", "host", "factory", "web", "store", "scim", "settings", "wire")
 SAME_FLOOR = {("settings", "wire")}
 FOREIGN = {  # which room may import which library
     "flask": {"factory", "web", "serve"},
@@ -33,6 +35,9 @@ FOREIGN = {  # which room may import which library
     "waitress": {"serve"},
     "click": {"commands", "entra"},
     "urllib3": {"entra"},
+    "waitress": {"serve", "host"},
+    "cryptography": {"host"},
+    "click": {"commands"},
 }
 
 

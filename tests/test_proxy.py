@@ -15,8 +15,9 @@ import flask
 import pytest
 from conftest import free_port, usual
 
-from promapp_lite import proxy, selfsigned, serve
+from promapp_lite import serve
 from promapp_lite.factory import create_app
+from promapp_lite.host import proxy, selfsigned
 from promapp_lite.settings import PROXIES, Settings
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.models import Activity

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from promapp_lite import selfsigned, serve, tls
+from promapp_lite import serve
+from promapp_lite.host import selfsigned, tls
 from promapp_lite.settings import Settings
 from promapp_lite.store.admins import Refused
 

@@ -15,6 +15,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
 
 
+class Busy(Refused):
+    """Another promapp-lite serves this folder."""
+
+
 def exists(folder: Path) -> bool:
     """Whether there is data already."""
     return (folder / DATABASE).exists()
@@ -79,7 +83,7 @@ def serving_lock(folder: Path) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
-        raise Refused(f"Another promapp-lite is already serving {folder}.") from None
+        raise Busy(f"Another promapp-lite is already serving {folder}.") from None
     except OSError as error:
         raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
     return lock

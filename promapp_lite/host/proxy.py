@@ -27,6 +27,7 @@ def behind(app: Application, trusted: list[Network]) -> Application:
     unheard = proxy_headers_middleware(app)
 
     def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Pass the request on, with or without what the headers say."""
         chosen = heard if trusts(trusted, environ["REMOTE_ADDR"]) else unheard
         answer: Iterable[bytes] = chosen(environ, start_response)
         return answer

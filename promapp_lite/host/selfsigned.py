@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promapp_lite.host.tls import Certificate
 from promapp_lite.settings import host_name
 from promapp_lite.store.admins import Refused
-from promapp_lite.tls import Certificate
 
 if TYPE_CHECKING:
     from cryptography import x509
