@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -15,8 +15,8 @@ from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
 from promapp_lite.host import desktop, selfsigned
-from promapp_lite.settings import DOORS, PREFIX, PROXIES, Settings, default_data_dir, read_config
-from promapp_lite.store import admins, opening, tokens
+from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
+from promapp_lite.store import admins, backup, export, opening, tokens
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
@@ -166,6 +166,14 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
     "read again when it changes.",
 )
 @option("--tls-key", type=FILE, help="The key of --tls-cert (PEM).")
+@option(
+    "--keep-backups",
+    metavar="N",
+    type=click.IntRange(0, 3650),
+    default=KEEP,
+    show_default=True,
+    help="Copy the database once a day into the data folder's backups/ and keep the newest N; 0 is never.",
+)
 @option("--no-browser", is_flag=True, help="Never open a browser.")
 def serve_command(no_browser: bool, **options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
@@ -224,44 +232,70 @@ def defaults_of(command: click.Command) -> dict[str, Any]:
 @main.group(name="service", cls=Commands)
 def service_group() -> None:
     """Start with the system: a systemd unit on Linux, a scheduled task on Windows."""
-
-
 dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
-
-
 @service_group.command(name="install", example="promapp-lite service install --dry-run")
-@data_dir
-@listen_option
 @dry_run
 def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
     """Serve the data folder from now on and whenever the system starts, as the folder's owner.
-
     Settings are those of the data folder's config.toml.
-    """
     if not opening.exists(data_dir):
         raise Refused(f"There is no data in {data_dir} yet: run promapp-lite init first.")
     ports = [server.Door.parse(url).port for url in listen]
     carry_out(service.install(data_dir.resolve(), service.owner(data_dir), ports), dry_run)
-
-
 @service_group.command(name="uninstall", example="promapp-lite service uninstall")
 @dry_run
 def uninstall_service(dry_run: bool) -> None:
     """End the service and take it out of the system; the data stay."""
     carry_out(service.uninstall(), dry_run)
-
-
 @service_group.command(name="status", example="promapp-lite service status")
 @dry_run
 def service_status(dry_run: bool) -> None:
     """Tell whether the service runs."""
     carry_out(service.status(), dry_run)
-
-
 def carry_out(steps: list[service.Step], dry_run: bool) -> None:
     """Do the steps, or only say what they are."""
     for step in steps:
         click.echo(step.told()) if dry_run else step.do()
+@main.command(name="backup", example="promapp-lite backup /mnt/backups/promapp-lite.db")
+@data_dir
+@click.argument("file", type=FILE)
+def backup_command(data_dir: Path, file: Path) -> None:
+    """Copy the database into a new FILE, while serving too; it holds every write acknowledged before.
+
+    config.toml and the tls folder are small files of their own: copy them beside it.
+    """
+    store = opening.open_store(data_dir)
+    backup.backup(store, file)
+    click.echo(f"{file}: {file.stat().st_size:,} bytes")
+
+
+@main.command(name="restore", example="promapp-lite restore /mnt/backups/promapp-lite.db")
+@data_dir
+@click.argument("file", type=FILE)
+def restore_command(data_dir: Path, file: Path) -> None:
+    """Put the backup in FILE in the place of the database, which is kept; stop the service first.
+
+    All ids, tokens and passwords are those of the backup: a token revoked since then lives again.
+    """
+    kept = backup.restore(data_dir, file)
+    click.echo(f"{data_dir} holds what {file} holds." + (f" What it held before: {kept}" if kept else ""))
+    click.echo("Tokens revoked since that backup are live again: promapp-lite token list")
+
+
+@main.command(name="export", example="promapp-lite export --format csv users > people.csv")
+@data_dir
+@url_option
+@listen_option
+@click.option("--format", "form", type=click.Choice(export.FORMATS), default="csv", show_default=True)
+@click.option("--output", type=click.File("w", "utf-8", lazy=True), default="-", help="A file; else stdout.")
+@click.argument("share", type=click.Choice(export.SHARES), default="users")
+def export_command(
+    data_dir: Path, url: str | None, listen: tuple[str, ...], form: str, output: TextIO, share: str
+) -> None:
+    """Write users, groups or activity as a table, as JSON, or as the SCIM API would list them."""
+    settings = Settings(data_dir, url, listen)
+    for piece in export.export(opening.open_store(data_dir), share, form, settings.tenant_url):
+        output.write(piece)
 
 
 @main.group(cls=Commands)

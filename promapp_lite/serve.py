@@ -1,10 +1,13 @@
 """Waitress with doors, strict HTTP, and an orderly end."""
 
+import contextlib
 import ipaddress
 import logging
 import re
 import signal
 import socket
+import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from types import FrameType
 from typing import Any, NamedTuple
@@ -24,12 +27,15 @@ from promapp_lite.host import frozen, proxy, selfsigned, tls
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
+from promapp_lite.store import backup
 from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store, serving_lock
 from promapp_lite.web.answers import HEADERS, SCIM_JSON
 
 log = logging.getLogger("promapp_lite")
 
+JOIN_SECONDS = 30
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
     "asyncore_use_poll": True,
@@ -157,7 +163,8 @@ def run(settings: Settings) -> None:
         signal.signal(signal.SIGTERM, end)
         frozen.follow_starter()
         tell(settings, shown)
-        loop(application(app, settings), settings, bound, shown, {})
+        with daily_copies(store, settings.keep_backups):
+            loop(application(app, settings), settings, bound, shown, {})
     store.close()
     log.info("stopped")
 
@@ -169,6 +176,17 @@ def certificate(settings: Settings) -> tls.Shown:
     if settings.tls_cert and settings.tls_key:
         return tls.Shown(tls.Certificate(settings.tls_cert, settings.tls_key))
     return tls.Shown(selfsigned.ensure(settings.data_dir, urlsplit(settings.url or "").hostname))
+
+
+@contextlib.contextmanager
+def daily_copies(store: Store, keep: int) -> Iterator[None]:
+    """Copies of the database are taken beside the block."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=backup.keep_copies, args=(store, keep, ended), daemon=True)
+    keeper.start()
+    yield
+    ended.set()
+    keeper.join(JOIN_SECONDS)
 
 
 def tell(settings: Settings, shown: tls.Shown | None) -> None:

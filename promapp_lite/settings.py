@@ -15,6 +15,7 @@ PREFIX = "PROMAPP_LITE_"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
 DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+KEEP = 7  # daily copies of the database
 PROXIES = ("127.0.0.1", "::1")
 
 
@@ -35,6 +36,7 @@ class Settings:
     trusted_proxy: tuple[str, ...] = PROXIES
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    keep_backups: int = KEEP
 
     @classmethod
     def from_env(cls) -> "Settings":

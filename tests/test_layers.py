@@ -168,6 +168,7 @@ def test_help_ends_with_an_example(words):
 def test_options_have_variables(words):
     """Every option of a setting reads PROMAPP_LITE_<NAME>; all are documented."""
     plain = {"--help", "--password-stdin", "--description", "--scope", "--expires-in", "--owner"}
+    plain |= {"--format", "--output", "--dry-run"}
     for option in COMMANDS[words].params:
         if isinstance(option, click.Option) and option.opts[0] not in plain:
             name = "PROMAPP_LITE_" + option.opts[0].lstrip("-").replace("-", "_").upper()
