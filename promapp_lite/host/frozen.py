@@ -45,8 +45,8 @@ def follow_starter() -> None:
 def follow(starter: int, folder: Path) -> None:
     """Wait for the end of the starter, then ask the main thread to end and clear away what was unpacked."""
     wait_for_end(starter)
+    threading.Thread(target=clear, args=(folder,), daemon=False).start()
     _thread.interrupt_main(signal.SIGTERM)
-    threading.Thread(target=clear, args=(folder,)).start()
 
 
 def wait_for_end(process: int) -> None:
