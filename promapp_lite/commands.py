@@ -14,7 +14,7 @@ import click
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
-from promapp_lite.host import desktop, selfsigned
+from promapp_lite.host import desktop, selfsigned, service
 from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, backup, export, opening, tokens
 from promapp_lite.store.admins import Refused
@@ -229,33 +229,6 @@ def defaults_of(command: click.Command) -> dict[str, Any]:
         return dict(context.params)
 
 
-@main.group(name="service", cls=Commands)
-def service_group() -> None:
-    """Start with the system: a systemd unit on Linux, a scheduled task on Windows."""
-dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
-@service_group.command(name="install", example="promapp-lite service install --dry-run")
-@dry_run
-def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
-    """Serve the data folder from now on and whenever the system starts, as the folder's owner.
-    Settings are those of the data folder's config.toml.
-    if not opening.exists(data_dir):
-        raise Refused(f"There is no data in {data_dir} yet: run promapp-lite init first.")
-    ports = [server.Door.parse(url).port for url in listen]
-    carry_out(service.install(data_dir.resolve(), service.owner(data_dir), ports), dry_run)
-@service_group.command(name="uninstall", example="promapp-lite service uninstall")
-@dry_run
-def uninstall_service(dry_run: bool) -> None:
-    """End the service and take it out of the system; the data stay."""
-    carry_out(service.uninstall(), dry_run)
-@service_group.command(name="status", example="promapp-lite service status")
-@dry_run
-def service_status(dry_run: bool) -> None:
-    """Tell whether the service runs."""
-    carry_out(service.status(), dry_run)
-def carry_out(steps: list[service.Step], dry_run: bool) -> None:
-    """Do the steps, or only say what they are."""
-    for step in steps:
-        click.echo(step.told()) if dry_run else step.do()
 @main.command(name="backup", example="promapp-lite backup /mnt/backups/promapp-lite.db")
 @data_dir
 @click.argument("file", type=FILE)
@@ -296,6 +269,49 @@ def export_command(
     settings = Settings(data_dir, url, listen)
     for piece in export.export(opening.open_store(data_dir), share, form, settings.tenant_url):
         output.write(piece)
+
+
+@main.group(name="service", cls=Commands)
+def service_group() -> None:
+    """Start with the system: a systemd unit on Linux, a scheduled task on Windows."""
+
+
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+
+
+@service_group.command(name="install", example="promapp-lite service install --dry-run")
+@data_dir
+@listen_option
+@dry_run
+def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
+    """Serve the data folder from now on and whenever the system starts, as the folder's owner.
+
+    Settings are those of the data folder's config.toml.
+    """
+    if not opening.exists(data_dir):
+        raise Refused(f"There is no data in {data_dir} yet: run promapp-lite init first.")
+    ports = [server.Door.parse(url).port for url in listen]
+    carry_out(service.install(data_dir.resolve(), ports), dry_run)
+
+
+@service_group.command(name="uninstall", example="promapp-lite service uninstall")
+@dry_run
+def uninstall_service(dry_run: bool) -> None:
+    """End the service and take it out of the system; the data stay."""
+    carry_out(service.uninstall(), dry_run)
+
+
+@service_group.command(name="status", example="promapp-lite service status")
+@dry_run
+def service_status(dry_run: bool) -> None:
+    """Tell whether the service runs."""
+    carry_out(service.status(), dry_run)
+
+
+def carry_out(steps: list[service.Step], dry_run: bool) -> None:
+    """Do the steps, or only say what they are."""
+    for step in steps:
+        click.echo(step.told()) if dry_run else step.do()
 
 
 @main.group(cls=Commands)
@@ -396,7 +412,6 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 main.add_command(rehearse)
-
 
 if __name__ == "__main__":
     main()
