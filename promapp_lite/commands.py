@@ -1,6 +1,5 @@
 """The command line: each command a few lines over the rooms below."""
 
-import logging
 import secrets
 import sys
 import traceback
@@ -14,7 +13,7 @@ import click
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
-from promapp_lite.host import desktop, selfsigned, service
+from promapp_lite.host import desktop, doctor, logs, selfsigned, service
 from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, backup, export, opening, tokens
 from promapp_lite.store.admins import Refused
@@ -64,6 +63,54 @@ listen_option = option(
 )
 
 
+SERVING = (
+    data_dir,
+    listen_option,
+    url_option,
+    option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads."),
+    option(
+        "--behind-proxy",
+        is_flag=True,
+        help="A proxy in front does the TLS; allows http doors to other machines.",
+    ),
+    option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        multiple=True,
+        default=PROXIES,
+        show_default=True,
+        help="Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
+    ),
+    option(
+        "--tls-cert",
+        type=FILE,
+        help="Certificate with its chain (PEM) for the https doors, instead of the self-signed one; "
+        "read again when it changes.",
+    ),
+    option("--tls-key", type=FILE, help="The key of --tls-cert (PEM)."),
+    option(
+        "--keep-backups",
+        metavar="N",
+        type=click.IntRange(0, 3650),
+        default=KEEP,
+        show_default=True,
+        help="Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
+    ),
+    option(
+        "--log-format",
+        type=click.Choice(logs.FORMATS),
+        default="text",
+        show_default=True,
+        help="How the log on stderr is written.",
+    ),
+    option("--no-browser", is_flag=True, help="Never open a browser."),
+)
+SOURCES = {
+    "COMMANDLINE": "command line",
+    "ENVIRONMENT": "environment",
+    "DEFAULT_MAP": "config.toml",
+    "DEFAULT": "default",
+}
 SELF_SIGNED = """\
               It is self-signed: Azure AD's cloud service wants a publicly trusted certificate
               (serve --tls-cert, or a proxy), the on-premises agent one that its own host trusts."""
@@ -141,48 +188,23 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
     return secrets.token_urlsafe(15), True
 
 
+def serving(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of serving, on every command that must know them."""
+    for each in reversed(SERVING):
+        command = each(command)
+    return command
+
+
 @main.command(name="serve", example="promapp-lite serve --listen http://127.0.0.1:8480")
-@data_dir
-@listen_option
-@url_option
-@option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads.")
-@option(
-    "--behind-proxy",
-    is_flag=True,
-    help="A proxy in front does the TLS; allows http doors to other machines.",
-)
-@option(
-    "--trusted-proxy",
-    metavar="ADDRESS",
-    multiple=True,
-    default=PROXIES,
-    show_default=True,
-    help="Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
-)
-@option(
-    "--tls-cert",
-    type=FILE,
-    help="Certificate with its chain (PEM) for the https doors, instead of the self-signed one; "
-    "read again when it changes.",
-)
-@option("--tls-key", type=FILE, help="The key of --tls-cert (PEM).")
-@option(
-    "--keep-backups",
-    metavar="N",
-    type=click.IntRange(0, 3650),
-    default=KEEP,
-    show_default=True,
-    help="Copy the database once a day into the data folder's backups/ and keep the newest N; 0 is never.",
-)
-@option("--no-browser", is_flag=True, help="Never open a browser.")
+@serving
 def serve_command(no_browser: bool, **options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
     run_server(**options)
 
 
-def run_server(**options: Any) -> None:
+def run_server(log_format: str, **options: Any) -> None:
     """Say what happens on stderr, and serve."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logs.set_up(log_format)
     server.run(Settings(**options))
 
 
@@ -203,7 +225,7 @@ def start(context: click.Context) -> None:
 
 def serve_and_show(no_browser: bool, **options: Any) -> None:
     """Serve and open the console in a browser; where another one serves already, open that one's."""
-    page = Settings(**options).console_url
+    page = Settings(options["data_dir"], options["url"], options["listen"]).console_url
     shown = desktop.present() and not no_browser
     if shown:
         desktop.show_when_ready(page)
@@ -227,6 +249,51 @@ def defaults_of(command: click.Command) -> dict[str, Any]:
     """A command's options as environment, config.toml and defaults give them."""
     with command.make_context(command.name, []) as context:
         return dict(context.params)
+
+
+@main.command(name="config", example="promapp-lite config")
+@serving
+@click.pass_context
+def show_config(context: click.Context, **options: Any) -> None:
+    """Print the settings that serve would use, and where each comes from."""
+    rows = [(name, spelled(value), SOURCES[source(context, name)]) for name, value in options.items()]
+    table(("SETTING", "VALUE", "FROM"), sorted(rows))
+
+
+def source(context: click.Context, name: str) -> str:
+    """Where a setting comes from, as Click calls it."""
+    found = context.get_parameter_source(name)
+    return found.name if found else "DEFAULT"
+
+
+def spelled(value: Any) -> str:
+    """A setting as it would be written."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return {None: "-", True: "yes", False: "no"}.get(value, str(value))
+
+
+@main.command(name="doctor", example="promapp-lite doctor")
+@serving
+def call_doctor(no_browser: bool, log_format: str, **options: Any) -> None:
+    """Check data folder, database, certificate, doors, clock, disk and Tenant URL; exit 1 where one fails."""
+    failed = False
+    for level, about, found, advice in doctor.examine(Settings(**options)):
+        failed = failed or level == "fail"
+        click.echo(f"{level:4}  {about}: {found}" + (f"\n      -> {advice}" if advice else ""))
+    if failed:
+        raise Refused("promapp-lite will not work well until that is mended.")
+
+
+@main.command(name="completion", example="promapp-lite completion bash > ~/.promapp-lite.bash")
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands and options; load it from the shell's start-up file."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 (the choice above)
+    click.echo(made(main, {}, "promapp-lite", "_PROMAPP_LITE_COMPLETE").source())
 
 
 @main.command(name="backup", example="promapp-lite backup /mnt/backups/promapp-lite.db")

@@ -31,6 +31,7 @@ from promapp_lite.store import backup
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store, serving_lock
+from promapp_lite.web import watch
 from promapp_lite.web.answers import HEADERS, SCIM_JSON
 
 log = logging.getLogger("promapp_lite")
@@ -75,6 +76,7 @@ class Refusal(ErrorTask):
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
+        watch.tell(self.request.command or "-", self.request.path or "-", error.code, 0, None)
         self.content_length = len(body)
         self.write(body)
 
