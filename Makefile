@@ -26,9 +26,12 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One file, dist/promapp-lite; ONEDIR=1 gives the folder dist/promapp-lite.d. The same source gives the same bytes.
+build: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+build: export PYTHONHASHSEED = 0
 build: .venv/dev.stamp
 	@.ci/system build
-	$(BIN)/pyinstaller --noconfirm --distpath dist --workpath build build.spec
+	$(BIN)/pyinstaller --noconfirm --clean --log-level WARN --distpath dist --workpath build build.spec
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(ARGS)

@@ -1,22 +1,25 @@
 """The command line: each command a few lines over the rooms below."""
 
-import logging
 import secrets
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import click
 
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.entra.command import rehearse
-from promapp_lite.settings import DOORS, PREFIX, Settings, default_data_dir, read_config
-from promapp_lite.store import admins, opening, tokens
+from promapp_lite.host import desktop, doctor, logs, selfsigned, service
+from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
+from promapp_lite.store import admins, backup, export, opening, tokens
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -58,6 +61,59 @@ listen_option = option(
     show_default=True,
     help="A door to open; can be repeated.",
 )
+
+
+SERVING = (
+    data_dir,
+    listen_option,
+    url_option,
+    option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads."),
+    option(
+        "--behind-proxy",
+        is_flag=True,
+        help="A proxy in front does the TLS; allows http doors to other machines.",
+    ),
+    option(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        multiple=True,
+        default=PROXIES,
+        show_default=True,
+        help="Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
+    ),
+    option(
+        "--tls-cert",
+        type=FILE,
+        help="Certificate with its chain (PEM) for the https doors, instead of the self-signed one; "
+        "read again when it changes.",
+    ),
+    option("--tls-key", type=FILE, help="The key of --tls-cert (PEM)."),
+    option(
+        "--keep-backups",
+        metavar="N",
+        type=click.IntRange(0, 3650),
+        default=KEEP,
+        show_default=True,
+        help="Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
+    ),
+    option(
+        "--log-format",
+        type=click.Choice(logs.FORMATS),
+        default="text",
+        show_default=True,
+        help="How the log on stderr is written.",
+    ),
+    option("--no-browser", is_flag=True, help="Never open a browser."),
+)
+SOURCES = {
+    "COMMANDLINE": "command line",
+    "ENVIRONMENT": "environment",
+    "DEFAULT_MAP": "config.toml",
+    "DEFAULT": "default",
+}
+SELF_SIGNED = """\
+              It is self-signed: Azure AD's cloud service wants a publicly trusted certificate
+              (serve --tls-cert, or a proxy), the on-premises agent one that its own host trusts."""
 
 
 class Commands(click.Group):
@@ -118,6 +174,8 @@ def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, liste
     click.echo(f"Data folder:  {data_dir}\nAdmin:        {name}")
     if generated:
         click.echo(f"Password:     {password}   (shown only now)")
+    shown = selfsigned.ensure(data_dir, urlsplit(url or "").hostname)
+    click.echo(f"Certificate:  {shown.cert}\nSHA-256:      {shown.fingerprint}\n{SELF_SIGNED}")
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
 
 
@@ -130,30 +188,55 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
     return secrets.token_urlsafe(15), True
 
 
+def serving(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of serving, on every command that must know them."""
+    for each in reversed(SERVING):
+        command = each(command)
+    return command
+
+
 @main.command(name="serve", example="promapp-lite serve --listen http://127.0.0.1:8480")
-@data_dir
-@listen_option
-@url_option
-@option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads.")
-@option(
-    "--behind-proxy",
-    is_flag=True,
-    help="A proxy in front does the TLS; allows http doors to other machines.",
-)
-@option("--no-browser", is_flag=True, help="Never open a browser.")
+@serving
 def serve_command(no_browser: bool, **options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    run_server(**options)
+
+
+def run_server(log_format: str, **options: Any) -> None:
+    """Say what happens on stderr, and serve."""
+    logs.set_up(log_format)
     server.run(Settings(**options))
 
 
 @click.command()
 @click.pass_context
 def start(context: click.Context) -> None:
-    """What a double-click runs: init where there is no data yet, then serve."""
-    if not opening.exists(default_folder()):
-        context.invoke(init, **defaults_of(init))
-    context.invoke(serve_command, **defaults_of(serve_command))
+    """What a double-click runs: init where there is no data yet, serve, and show the console."""
+    try:
+        if not opening.exists(default_folder()):
+            context.invoke(init, **defaults_of(init))
+        serve_and_show(**defaults_of(serve_command))
+    except Exception as error:
+        told = str(error) if isinstance(error, Refused) else traceback.format_exc()
+        click.echo(f"Error: {told}", err=True)
+        desktop.hold()
+        raise click.exceptions.Exit(1) from None
+
+
+def serve_and_show(no_browser: bool, **options: Any) -> None:
+    """Serve and open the console in a browser; where another one serves already, open that one's."""
+    page = Settings(options["data_dir"], options["url"], options["listen"]).console_url
+    shown = desktop.present() and not no_browser
+    if shown:
+        desktop.show_when_ready(page)
+    try:
+        run_server(**options)
+    except opening.Busy as busy:
+        if not desktop.answers(page, 2):
+            raise
+        click.echo(f"{busy} Its console: {page}")
+        if shown:
+            desktop.show(page)
 
 
 def default_folder() -> Path:
@@ -166,6 +249,136 @@ def defaults_of(command: click.Command) -> dict[str, Any]:
     """A command's options as environment, config.toml and defaults give them."""
     with command.make_context(command.name, []) as context:
         return dict(context.params)
+
+
+@main.command(name="config", example="promapp-lite config")
+@serving
+@click.pass_context
+def show_config(context: click.Context, **options: Any) -> None:
+    """Print the settings that serve would use, and where each comes from."""
+    rows = [(name, spelled(value), SOURCES[source(context, name)]) for name, value in options.items()]
+    table(("SETTING", "VALUE", "FROM"), sorted(rows))
+
+
+def source(context: click.Context, name: str) -> str:
+    """Where a setting comes from, as Click calls it."""
+    found = context.get_parameter_source(name)
+    return found.name if found else "DEFAULT"
+
+
+def spelled(value: Any) -> str:
+    """A setting as it would be written."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return {None: "-", True: "yes", False: "no"}.get(value, str(value))
+
+
+@main.command(name="doctor", example="promapp-lite doctor")
+@serving
+def call_doctor(no_browser: bool, log_format: str, **options: Any) -> None:
+    """Check data folder, database, certificate, doors, clock, disk and Tenant URL; exit 1 where one fails."""
+    failed = False
+    for level, about, found, advice in doctor.examine(Settings(**options)):
+        failed = failed or level == "fail"
+        click.echo(f"{level:4}  {about}: {found}" + (f"\n      -> {advice}" if advice else ""))
+    if failed:
+        raise Refused("promapp-lite will not work well until that is mended.")
+
+
+@main.command(name="completion", example="promapp-lite completion bash > ~/.promapp-lite.bash")
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands and options; load it from the shell's start-up file."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 (the choice above)
+    click.echo(made(main, {}, "promapp-lite", "_PROMAPP_LITE_COMPLETE").source())
+
+
+@main.command(name="backup", example="promapp-lite backup /mnt/backups/promapp-lite.db")
+@data_dir
+@click.argument("file", type=FILE)
+def backup_command(data_dir: Path, file: Path) -> None:
+    """Copy the database into a new FILE, while serving too; it holds every write acknowledged before.
+
+    config.toml and the tls folder are small files of their own: copy them beside it.
+    """
+    store = opening.open_store(data_dir)
+    backup.backup(store, file)
+    click.echo(f"{file}: {file.stat().st_size:,} bytes")
+
+
+@main.command(name="restore", example="promapp-lite restore /mnt/backups/promapp-lite.db")
+@data_dir
+@click.argument("file", type=FILE)
+def restore_command(data_dir: Path, file: Path) -> None:
+    """Put the backup in FILE in the place of the database, which is kept; stop the service first.
+
+    All ids, tokens and passwords are those of the backup: a token revoked since then lives again.
+    """
+    kept = backup.restore(data_dir, file)
+    click.echo(f"{data_dir} holds what {file} holds." + (f" What it held before: {kept}" if kept else ""))
+    click.echo("Tokens revoked since that backup are live again: promapp-lite token list")
+
+
+@main.command(name="export", example="promapp-lite export --format csv users > people.csv")
+@data_dir
+@url_option
+@listen_option
+@click.option("--format", "form", type=click.Choice(export.FORMATS), default="csv", show_default=True)
+@click.option("--output", type=click.File("w", "utf-8", lazy=True), default="-", help="A file; else stdout.")
+@click.argument("share", type=click.Choice(export.SHARES), default="users")
+def export_command(
+    data_dir: Path, url: str | None, listen: tuple[str, ...], form: str, output: TextIO, share: str
+) -> None:
+    """Write users, groups or activity as a table, as JSON, or as the SCIM API would list them."""
+    settings = Settings(data_dir, url, listen)
+    for piece in export.export(opening.open_store(data_dir), share, form, settings.tenant_url):
+        output.write(piece)
+
+
+@main.group(name="service", cls=Commands)
+def service_group() -> None:
+    """Start with the system: a systemd unit on Linux, a scheduled task on Windows."""
+
+
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+
+
+@service_group.command(name="install", example="promapp-lite service install --dry-run")
+@data_dir
+@listen_option
+@dry_run
+def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
+    """Serve the data folder from now on and whenever the system starts, as the folder's owner.
+
+    Settings are those of the data folder's config.toml.
+    """
+    if not opening.exists(data_dir):
+        raise Refused(f"There is no data in {data_dir} yet: run promapp-lite init first.")
+    ports = [server.Door.parse(url).port for url in listen]
+    carry_out(service.install(data_dir.resolve(), ports), dry_run)
+
+
+@service_group.command(name="uninstall", example="promapp-lite service uninstall")
+@dry_run
+def uninstall_service(dry_run: bool) -> None:
+    """End the service and take it out of the system; the data stay."""
+    carry_out(service.uninstall(), dry_run)
+
+
+@service_group.command(name="status", example="promapp-lite service status")
+@dry_run
+def service_status(dry_run: bool) -> None:
+    """Tell whether the service runs."""
+    carry_out(service.status(), dry_run)
+
+
+def carry_out(steps: list[service.Step], dry_run: bool) -> None:
+    """Do the steps, or only say what they are."""
+    for step in steps:
+        click.echo(step.told()) if dry_run else step.do()
 
 
 @main.group(cls=Commands)
@@ -266,3 +479,6 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 main.add_command(rehearse)
+
+if __name__ == "__main__":
+    main()

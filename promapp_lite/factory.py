@@ -6,7 +6,7 @@ from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.settings import Settings
 from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store
-from promapp_lite.web import auth, bulk, failures, health, scim
+from promapp_lite.web import auth, bulk, failures, health, scim, watch
 
 
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
@@ -17,6 +17,6 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["store"] = store or open_store(settings.data_dir)
     app.extensions["probes"] = {}
-    for room in (auth, failures, health, scim, bulk):
+    for room in (watch, auth, failures, health, scim, bulk):
         room.init_app(app)
     return app

@@ -1,10 +1,13 @@
 """Waitress with doors, strict HTTP, and an orderly end."""
 
+import contextlib
 import ipaddress
 import logging
 import re
 import signal
 import socket
+import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from types import FrameType
 from typing import Any, NamedTuple
@@ -20,15 +23,20 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from promapp_lite import wire
 from promapp_lite.factory import create_app
+from promapp_lite.host import frozen, proxy, selfsigned, tls
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
+from promapp_lite.store import backup
 from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store, serving_lock
+from promapp_lite.web import watch
 from promapp_lite.web.answers import HEADERS, SCIM_JSON
 
 log = logging.getLogger("promapp_lite")
 
+JOIN_SECONDS = 30
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
     "asyncore_use_poll": True,
@@ -39,7 +47,7 @@ WAITRESS: dict[str, Any] = {
     "backlog": 1024,
     "max_request_header_size": 64 * 1024,
     "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
-    "clear_untrusted_proxy_headers": True,
+    "log_socket_errors": False,  # a client that went away is no news
 }
 ONCE = re.compile(rb"^(host|content-length|transfer-encoding|authorization|content-type)[ \t]*:", re.I | re.M)
 
@@ -68,6 +76,7 @@ class Refusal(ErrorTask):
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
+        watch.tell(self.request.command or "-", self.request.path or "-", error.code, 0, None)
         self.content_length = len(body)
         self.write(body)
 
@@ -79,10 +88,20 @@ class Channel(HTTPChannel):
     error_task_class = Refusal
 
 
+class SecureChannel(tls.Channel, Channel):
+    """One connection over TLS."""
+
+
 class Server(TcpWSGIServer):
-    """One plain door."""
+    """A plain door."""
 
     channel_class = Channel
+
+
+class SecureServer(tls.Server):
+    """An https door."""
+
+    channel_class = SecureChannel
 
 
 class Door(NamedTuple):
@@ -139,16 +158,55 @@ def run(settings: Settings) -> None:
     opened = doors(settings)
     store = open_store(settings.data_dir)
     with serving_lock(settings.data_dir):
-        sockets = [door.bind() for door in opened]
+        shown = certificate(settings) if any(door.scheme == "https" for door in opened) else None
+        bound = [(door, door.bind()) for door in opened]
         app = create_app(settings, store)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         signal.signal(signal.SIGTERM, end)
-        for url in settings.listen:
-            log.info("listening on %s", url)
-        log.info("Tenant URL: %s", settings.tenant_url)
-        loop(app, settings, sockets)
+        frozen.follow_starter()
+        tell(settings, shown)
+        with daily_copies(store, settings.keep_backups):
+            loop(application(app, settings), settings, bound, shown, {})
     store.close()
     log.info("stopped")
+
+
+def certificate(settings: Settings) -> tls.Shown:
+    """What https doors show: the given certificate, else the self-signed one, made where it is missing."""
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise Refused("--tls-cert and --tls-key go together.")
+    if settings.tls_cert and settings.tls_key:
+        return tls.Shown(tls.Certificate(settings.tls_cert, settings.tls_key))
+    return tls.Shown(selfsigned.ensure(settings.data_dir, urlsplit(settings.url or "").hostname))
+
+
+@contextlib.contextmanager
+def daily_copies(store: Store, keep: int) -> Iterator[None]:
+    """Copies of the database are taken beside the block."""
+    ended = threading.Event()
+    keeper = threading.Thread(target=backup.keep_copies, args=(store, keep, ended), daemon=True)
+    keeper.start()
+    yield
+    ended.set()
+    keeper.join(JOIN_SECONDS)
+
+
+def tell(settings: Settings, shown: tls.Shown | None) -> None:
+    """Say where the doors are and what to paste into the Azure portal."""
+    for url in settings.listen:
+        log.info("listening on %s", url)
+    if shown:
+        log.info("certificate %s, SHA-256 %s", shown.certificate.cert, shown.certificate.fingerprint)
+    if settings.behind_proxy and not settings.url:
+        log.warning("behind a proxy, say --url https://its.name: Tenant URL and locations begin with it")
+    log.info("Tenant URL: %s", settings.tenant_url)
+
+
+def application(app: Flask, settings: Settings) -> proxy.Application:
+    """The application as the doors call it."""
+    if settings.behind_proxy:
+        return proxy.behind(app, proxy.networks(settings.trusted_proxy))
+    return app
 
 
 def end(signum: int, frame: FrameType | None) -> None:
@@ -156,25 +214,45 @@ def end(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def loop(app: Flask, settings: Settings, sockets: list[socket.socket]) -> None:
-    """Run one Waitress loop over all doors."""
-    adjustments = Adjustments(threads=settings.threads, sockets=sockets, **WAITRESS)
+def loop(
+    app: proxy.Application,
+    settings: Settings,
+    bound: list[tuple[Door, socket.socket]],
+    shown: tls.Shown | None,
+    channels: dict[int, Any],
+) -> None:
+    """Run one Waitress loop over all doors; `channels` is what is open, the doors first."""
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(settings.threads)
-    channels: dict[int, Any] = {}
-    for bound in sockets:
-        address = (bound.family, bound.type, bound.proto, bound.getsockname())
-        Server(
+    for door, sock in bound:
+        server = SERVERS[door.scheme](
             app,
             channels,
-            _sock=bound,
+            _sock=sock,
             dispatcher=dispatcher,
-            adj=adjustments,
+            adj=adjustments(settings, door, sock),
             bind_socket=False,
-            sockinfo=address,
+            sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )
+        server.shown = shown
     try:
         wasyncore.loop(timeout=1, map=channels, use_poll=True)
     except (SystemExit, KeyboardInterrupt):
         dispatcher.shutdown()
+        for channel in [each for each in channels.values() if isinstance(each, Channel)]:
+            channel.handle_close()
         wasyncore.close_all(channels)
+
+
+def adjustments(settings: Settings, door: Door, sock: socket.socket) -> Adjustments:
+    """Waitress' settings for one door; what proxies say is cleared unless `proxy` judges it."""
+    return Adjustments(
+        threads=settings.threads,
+        sockets=[sock],
+        url_scheme=door.scheme,
+        clear_untrusted_proxy_headers=not settings.behind_proxy,
+        **WAITRESS,
+    )
+
+
+SERVERS: dict[str, type[Any]] = {"http": Server, "https": SecureServer}

@@ -1,5 +1,6 @@
 """The settings of one running service, read once."""
 
+import functools
 import os
 import socket
 import tomllib
@@ -12,7 +13,10 @@ from platformdirs import user_data_path
 
 PREFIX = "PROMAPP_LITE_"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
-DOORS = ("http://127.0.0.1:8480",)
+DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+KEEP = 7  # daily copies of the database
+PROXIES = ("127.0.0.1", "::1")
 
 
 def default_data_dir() -> Path:
@@ -29,6 +33,10 @@ class Settings:
     listen: tuple[str, ...] = DOORS
     threads: int = 4
     behind_proxy: bool = False
+    trusted_proxy: tuple[str, ...] = PROXIES
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    keep_backups: int = KEEP
 
     @classmethod
     def from_env(cls) -> "Settings":
@@ -43,18 +51,33 @@ class Settings:
         return (self.url or url_of(self.listen)).rstrip("/")
 
     @property
+    def console_url(self) -> str:
+        """Where a browser on this machine finds the console: the first http door, else the first door."""
+        doors = [urlsplit(door) for door in self.listen]
+        door = next((door for door in doors if door.scheme == "http"), doors[0])
+        host = "localhost" if door.hostname in EVERYWHERE else door.netloc.rsplit(":", 1)[0]
+        return f"{door.scheme}://{host}:{door.port}/" if door.port else f"{door.scheme}://{host}/"
+
+    @property
     def tenant_url(self) -> str:
         """What is pasted into the Azure portal."""
         return self.public_url + MOUNTS[0]
 
 
+@functools.cache
 def url_of(listen: tuple[str, ...]) -> str:
     """The first https door under this host's name, else the first http door."""
     for door in listen:
         parts = urlsplit(door)
         if parts.scheme == "https":
-            return f"https://{socket.getfqdn()}:{parts.port or 443}"
+            return f"https://{host_name()}:{parts.port or 443}"
     return listen[0]
+
+
+def host_name() -> str:
+    """This machine's full name where it knows one."""
+    full = socket.getfqdn()
+    return socket.gethostname() if full.startswith("localhost") else full
 
 
 def read_config(folder: Path) -> dict[str, Any]:

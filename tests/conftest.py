@@ -157,3 +157,19 @@ def served(server):
                 return SimpleNamespace(status=error.code, headers=error.headers, json=parsed(error.read()))
 
     return send
+
+
+@pytest.fixture
+def open_doors():
+    """open_doors(app, settings, schemes, shown=None): the ports of doors inside this process."""
+    from doors import Doors
+
+    opened = []
+
+    def open_doors(*args):
+        opened.append(Doors(*args))
+        return opened[-1].ports
+
+    yield open_doors
+    for each in opened:
+        each.close()

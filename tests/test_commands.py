@@ -171,7 +171,7 @@ def test_flag_beats_environment_beats_file_beats_default(ready, monkeypatch, tmp
     ready("serve")
     ready("serve", "--listen", "http://127.0.0.1:4")
     assert served == [
-        ("http://127.0.0.1:8480",),
+        ("http://127.0.0.1:8480", "https://0.0.0.0:8443"),
         ("http://127.0.0.1:1",),
         ("http://127.0.0.1:2", "http://127.0.0.1:3"),
         ("http://127.0.0.1:4",),

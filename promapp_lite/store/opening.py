@@ -4,15 +4,20 @@ import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from peewee import DatabaseError
-from playhouse.migrations import Runner
+from peewee import DatabaseError, SqliteDatabase
+from playhouse.migrations import Migration, Runner
 
+from promapp_lite.store import copies
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
 DATABASE = "promapp-lite.db"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
+
+
+class Busy(Refused):
+    """Another promapp-lite serves this folder."""
 
 
 def exists(folder: Path) -> bool:
@@ -52,25 +57,31 @@ def open_store(folder: Path) -> Store:
 
 def migrate(store: Store) -> None:
     """Run the scripts that have not run yet; Refused where the database knows ones this program lacks."""
-    runner = Runner(store.database, str(MIGRATIONS))
-    status = runner.status()
-    newer = [each.name for each in status if each.path is None]
+    known = steps(store.database)
+    refuse_newer(store.path, known)
+    if any(each.applied is None for each in known):
+        copy_first(store, known)
+        Runner(store.database, str(MIGRATIONS)).up()
+
+
+def steps(database: SqliteDatabase) -> list[Migration]:
+    """Every migration that the program or the database knows, in order."""
+    found: list[Migration] = Runner(database, str(MIGRATIONS)).status()
+    return found
+
+
+def refuse_newer(path: Path, known: list[Migration]) -> None:
+    """Refused where the database has been through a migration this program lacks."""
+    newer = [each.name for each in known if each.path is None]
     if newer:
-        raise Refused(
-            f"{store.path} was written by a newer promapp-lite (schema {newer[-1]}): install that one."
-        )
-    if any(each.applied is None for each in status):
-        backup_first(store, status)
-        runner.up()
+        raise Refused(f"{path} was written by a newer promapp-lite (schema {newer[-1]}): install that one.")
 
 
-def backup_first(store: Store, status: list[object]) -> None:
+def copy_first(store: Store, known: list[Migration]) -> None:
     """Keep a copy beside the database before its schema changes; a new one has nothing to keep."""
-    applied = [each.name for each in status if each.applied]  # type: ignore[attr-defined]
+    applied = [each.name for each in known if each.applied]
     if applied:
-        copy = store.path.with_name(f"before-{store.path.stem}-{applied[-1]}.db")
-        copy.unlink(missing_ok=True)
-        store.database.execute_sql("VACUUM INTO ?", (str(copy),))
+        copies.copy(store.database, store.path.with_name(f"before-{store.path.stem}-{applied[-1]}.db"))
 
 
 def serving_lock(folder: Path) -> FileLock:
@@ -79,7 +90,7 @@ def serving_lock(folder: Path) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
-        raise Refused(f"Another promapp-lite is already serving {folder}.") from None
+        raise Busy(f"Another promapp-lite is already serving {folder}.") from None
     except OSError as error:
         raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
     return lock

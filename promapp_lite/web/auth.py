@@ -52,7 +52,7 @@ def gate() -> None:
             "The Secret Token is missing, wrong, expired or revoked. Create a Scim access token in the "
             "promapp-lite console and paste it as Secret Token.",
         )
-    caller.token_id = grant.token_id
+    caller.token_id, g.hint = grant.token_id, grant.hint
     if grant.scope != "scim" and not reads(asked):
         raise ScimError(
             403,

@@ -1,0 +1,1 @@
+"""What the build needs beside build.spec; not part of the program."""

@@ -1,0 +1,151 @@
+"""Watching the service: a log line a request, and `/metrics` for Prometheus, both without personal data."""
+
+import ipaddress
+import logging
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask, Response, current_app, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from promapp_lite import wire
+from promapp_lite.store import tokens
+from promapp_lite.store.db import Store
+from promapp_lite.store.models import Group, User
+from promapp_lite.web.auth import mount_of
+
+log = logging.getLogger("promapp_lite.requests")
+
+SOON = timedelta(days=30)
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+MAX_PATH = 200
+ADDRESS = re.compile(r"[^/]*@[^/]*")
+ACTS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+STATES = ("live", "expiring", "expired", "revoked")
+
+
+class Meters:
+    """What is counted since the start, and what is looked up when somebody asks."""
+
+    def __init__(self, store: Store) -> None:
+        self.registry = CollectorRegistry()
+        facts: dict[str, Any] = {"namespace": "promapp_lite", "registry": self.registry}
+        self.requests = Counter("requests", "Requests answered.", ("method", "route", "status"), **facts)
+        self.seconds = Histogram(
+            "request_seconds", "How long answers took.", ("method", "route"), buckets=BUCKETS, **facts
+        )
+        self.outcomes = Counter(
+            "provisioning", "Changes asked for over SCIM.", ("resource", "act", "outcome"), **facts
+        )
+        held = Gauge("resources", "Users and groups.", ("resource",), **facts)
+        for name, model in (("users", User), ("groups", Group)):
+            held.labels(name).set_function(lambda model=model: model.select().bind(store.database).count())
+        kept = Gauge("tokens", "Access tokens; expiring is within 30 days.", ("state",), **facts)
+        for state in STATES:
+            kept.labels(state).set_function(lambda state=state: count(store, state))
+        size = Gauge("database_bytes", "Size of the database with its log.", **facts)
+        size.set_function(lambda: bytes_of(store))
+
+
+def count(store: Store, state: str) -> int:
+    """How many tokens are in a state."""
+    moment = datetime.now(UTC)
+    now, soon = wire.stamp(moment), wire.stamp(moment + SOON)
+    return sum(state_of(each, now, soon) == state for each in tokens.listed(store))
+
+
+def state_of(token: tokens.Listed, now: str, soon: str) -> str:
+    """A token's state, where the last days of a live one are a state of their own."""
+    state = token.state(now)
+    return "expiring" if state == "live" and token.expires <= soon else state
+
+
+def bytes_of(store: Store) -> int:
+    """The bytes of the database and of the log beside it."""
+    files = (store.path, store.path.with_name(f"{store.path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def init_app(app: Flask) -> None:
+    """Watch every request, and mount `/metrics`; it is the first room, so that its clock starts first."""
+    app.extensions["meters"] = Meters(app.extensions["store"])
+    app.before_request(begin)
+    app.after_request(end)
+    app.add_url_rule("/metrics", view_func=metrics, provide_automatic_options=False)
+
+
+def begin() -> None:
+    """Start the clock."""
+    g.begun = time.perf_counter()
+
+
+def end(answer: Response) -> Response:
+    """Count the request and write its line."""
+    seconds = time.perf_counter() - g.begun
+    method, route = request.method, route_of()
+    meters: Meters = current_app.extensions["meters"]
+    meters.requests.labels(method, route, answer.status_code).inc()
+    meters.seconds.labels(method, route).observe(seconds)
+    if method in ACTS and mount_of(request.path) and g.get("hint"):
+        meters.outcomes.labels(route.split("/")[1], ACTS[method], outcome(answer.status_code)).inc()
+    tell(method, request.path, answer.status_code, round(seconds * 1000), g.get("hint"))
+    return answer
+
+
+def route_of() -> str:
+    """The route of a request without its mount, such as /Users/<id>; a few words, whatever is asked for."""
+    if request.url_rule is None:
+        return "/none"
+    rule = request.url_rule.rule
+    return rule.removeprefix(mount_of(rule) or "").rstrip("/") or "/"
+
+
+def outcome(status: int) -> str:
+    """How a change went."""
+    return "done" if status < 400 else "refused" if status < 500 else "failed"
+
+
+def tell(method: str, path: str, status: int, ms: int, hint: str | None) -> None:
+    """Write the line of one request; of its path what could be an e-mail address is left out."""
+    shown = quote(ADDRESS.sub("...", path))[:MAX_PATH]
+    facts = {"method": method, "path": shown, "status": status, "ms": ms, "token": hint or "-"}
+    log.info("%(method)s %(path)s %(status)d %(ms)d ms %(token)s", facts, extra={"facts": facts})
+
+
+def metrics() -> Response:
+    """The meters in Prometheus' text form, for this machine or with a token."""
+    if not (local(request.remote_addr) or bears_token()):
+        return Response(
+            "401 /metrics wants a token with the scope scim:read.\n",
+            401,
+            {"WWW-Authenticate": 'Bearer realm="promapp-lite"', "Cache-Control": "no-store"},
+            content_type="text/plain; charset=utf-8",
+        )
+    text = generate_latest(current_app.extensions["meters"].registry)
+    return Response(text, headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_LATEST)
+
+
+def local(address: str | None) -> bool:
+    """Whether the caller is on this machine."""
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
+
+
+def bears_token() -> bool:
+    """Whether a live token was sent, whatever its scope."""
+    sent = request.authorization
+    if sent is None or sent.type != "bearer" or not sent.token:
+        return False
+    return tokens.check(current_app.extensions["store"], sent.token, request.remote_addr) is not None

@@ -1,0 +1,46 @@
+"""Doors opened inside the test's own process, so that a test can reach into the application behind them."""
+
+import threading
+import time
+
+from conftest import free_port
+from waitress.server import TcpWSGIServer
+
+from promapp_lite import serve
+
+
+class Doors:
+    """One running loop."""
+
+    def __init__(self, app, settings, schemes, shown=None):
+        doors = [serve.Door(scheme, "127.0.0.1", free_port()) for scheme in schemes]
+        self.ports = [door.port for door in doors]
+        self.channels = {}
+        bound = [(door, door.bind()) for door in doors]
+        called = serve.application(app, settings)
+        self.thread = threading.Thread(
+            target=serve.loop, args=(called, settings, bound, shown, self.channels), daemon=True
+        )
+        self.thread.start()
+        self.servers = self.opened(len(doors))
+
+    def opened(self, count):
+        """The servers, once all of them listen."""
+        for _ in range(500):
+            servers = [each for each in list(self.channels.values()) if isinstance(each, TcpWSGIServer)]
+            if len(servers) == count and all(each.accepting for each in servers):
+                return servers
+            time.sleep(0.01)
+        raise AssertionError("the doors never opened")
+
+    def close(self):
+        """End the loop as SIGTERM does."""
+        self.servers[0].readable = leave
+        self.servers[0].trigger.pull_trigger()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def leave():
+    """What SIGTERM raises."""
+    raise SystemExit(0)
