@@ -76,7 +76,8 @@ class Refusal(ErrorTask):
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
-        watch.tell(self.request.command or "-", self.request.path or "-", error.code, 0, None)
+        method, path = getattr(self.request, "command", "-"), getattr(self.request, "path", "-")
+        watch.tell(method, path, error.code, 0, None)
         self.content_length = len(body)
         self.write(body)
 
