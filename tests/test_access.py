@@ -9,7 +9,10 @@ from conftest import PASSWORD
 from promapp_lite.settings import MOUNTS
 from promapp_lite.store import admins, tokens
 
-OPEN = {"healthz", "metrics"}  # what needs no token, or decides by itself (test_watch); a new route is closed unless it is named here
+OPEN = {
+    "healthz",
+    "metrics",
+}  # what needs no token, or decides by itself (test_watch); a new route is closed unless it is named here
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
