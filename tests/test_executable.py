@@ -137,6 +137,7 @@ def test_help(run):
     """Help texts are inside: optimising them away would empty Click's help."""
     assert "Azure AD" in run("--help", data=None).stdout
     assert "Example:" in run("serve", "--help", data=None).stdout
+    assert "Example:" in run("rehearse", "--help", data=None).stdout
 
 
 def test_a_user_over_https(serve, run):

@@ -136,7 +136,8 @@ def test_thin_entries():
 
 def commands(group, words=()):
     """(words, command) of every command."""
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*words, name))
         else:
