@@ -13,7 +13,7 @@ import click
 
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
-from promapp_lite.host import desktop, doctor, logs, selfsigned, service
+from promapp_lite.host import desktop, doctor, logs, selfsigned, service, workers
 from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
 from promapp_lite.store import admins, backup, export, opening, tokens
 from promapp_lite.store.admins import Refused
@@ -68,6 +68,13 @@ SERVING = (
     listen_option,
     url_option,
     option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads."),
+    option(
+        "--processes",
+        type=click.IntRange(1, 32),
+        default=workers.usual,
+        show_default="one a core up to 4, 1 on Windows",
+        help="Processes that serve.",
+    ),
     option(
         "--behind-proxy",
         is_flag=True,

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from types import FrameType
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from promapp_lite import wire
 from promapp_lite.factory import create_app
-from promapp_lite.host import frozen, proxy, selfsigned, tls
+from promapp_lite.host import frozen, proxy, selfsigned, tls, workers
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
@@ -161,15 +162,37 @@ def run(settings: Settings) -> None:
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(door.scheme == "https" for door in opened) else None
         bound = [(door, door.bind()) for door in opened]
-        app = create_app(settings, store)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         signal.signal(signal.SIGTERM, end)
-        frozen.follow_starter()
         tell(settings, shown)
-        with daily_copies(store, settings.keep_backups):
-            loop(application(app, settings), settings, bound, shown, {})
-    store.close()
+        frozen.follow_starter()
+        if settings.processes > 1:
+            store.close()
+            serve_with_workers(settings, bound, shown)
+        else:
+            serve_here(settings, store, bound, shown)
     log.info("stopped")
+
+
+Bound = list[tuple[Door, socket.socket]]
+
+
+def serve_here(settings: Settings, store: Store, bound: Bound, shown: tls.Shown | None) -> None:
+    """Serve in this process."""
+    with daily_copies(store, settings.keep_backups):
+        loop(application(create_app(settings, store), settings), settings, bound, shown, {})
+    store.close()
+
+
+def serve_with_workers(settings: Settings, bound: Bound, shown: tls.Shown | None) -> None:
+    """Serve in several processes that share the doors; the first of them takes the daily copies."""
+
+    def work(number: int) -> None:
+        mine = settings if number == 0 else replace(settings, keep_backups=0)
+        serve_here(mine, open_store(settings.data_dir), bound, shown)
+
+    with watch.counted_together():
+        workers.run(settings.processes, work)
 
 
 def certificate(settings: Settings) -> tls.Shown:

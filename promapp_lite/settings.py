@@ -37,6 +37,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     keep_backups: int = KEEP
+    processes: int = 1
 
     @classmethod
     def from_env(cls) -> "Settings":

@@ -1,9 +1,13 @@
 """Watching the service: a log line a request, and `/metrics` for Prometheus, both without personal data."""
 
+import contextlib
 import ipaddress
 import logging
+import os
 import re
+import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +17,13 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
+    values,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from promapp_lite import wire
 from promapp_lite.store import tokens
@@ -31,11 +38,12 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 MAX_PATH = 200
 ADDRESS = re.compile(r"[^/]*@[^/]*")
 ACTS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name for it
 STATES = ("live", "expiring", "expired", "revoked")
 
 
 class Meters:
-    """What is counted since the start, and what is looked up when somebody asks."""
+    """What is counted since the start, over all processes, and what is looked up when somebody asks."""
 
     def __init__(self, store: Store) -> None:
         self.registry = CollectorRegistry()
@@ -47,14 +55,49 @@ class Meters:
         self.outcomes = Counter(
             "provisioning", "Changes asked for over SCIM.", ("resource", "act", "outcome"), **facts
         )
-        held = Gauge("resources", "Users and groups.", ("resource",), **facts)
+        self.state = CollectorRegistry()
+        self.state.register(State(store))
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text form."""
+        counted = self.registry
+        if FOLDER in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)
+        return bytes(generate_latest(counted) + generate_latest(self.state))
+
+
+class State(Collector):
+    """How things are at the moment somebody asks."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Resources, tokens by state, bytes."""
+        held = GaugeMetricFamily("promapp_lite_resources", "Users and groups.", labels=("resource",))
         for name, model in (("users", User), ("groups", Group)):
-            held.labels(name).set_function(lambda model=model: model.select().bind(store.database).count())
-        kept = Gauge("tokens", "Access tokens; expiring is within 30 days.", ("state",), **facts)
+            held.add_metric((name,), model.select().bind(self.store.database).count())
+        yield held
+        kept = GaugeMetricFamily(
+            "promapp_lite_tokens", "Access tokens; expiring is within 30 days.", labels=("state",)
+        )
         for state in STATES:
-            kept.labels(state).set_function(lambda state=state: count(store, state))
-        size = Gauge("database_bytes", "Size of the database with its log.", **facts)
-        size.set_function(lambda: bytes_of(store))
+            kept.add_metric((state,), count(self.store, state))
+        yield kept
+        yield GaugeMetricFamily(
+            "promapp_lite_database_bytes", "Size of the database with its log.", value=bytes_of(self.store)
+        )
+
+
+@contextlib.contextmanager
+def counted_together() -> Iterator[None]:
+    """Inside, the meters made in the processes that are forked count into files that all of them read."""
+    with tempfile.TemporaryDirectory(prefix="promapp-lite-") as folder:
+        os.environ[FOLDER] = folder
+        values.ValueClass = values.MultiProcessValue()
+        yield
+        del os.environ[FOLDER]
 
 
 def count(store: Store, state: str) -> int:
@@ -131,7 +174,7 @@ def metrics() -> Response:
             {"WWW-Authenticate": 'Bearer realm="promapp-lite"', "Cache-Control": "no-store"},
             content_type="text/plain; charset=utf-8",
         )
-    text = generate_latest(current_app.extensions["meters"].registry)
+    text = current_app.extensions["meters"].text()
     return Response(text, headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_LATEST)
 
 
