@@ -2,10 +2,12 @@
 
 import json
 import logging
+import socket
 
 import pytest
 
 from promapp_lite.host import logs
+from promapp_lite.settings import Settings
 from promapp_lite.store import admins, tokens
 from promapp_lite.web import watch
 
@@ -161,7 +163,11 @@ def test_no_person_is_in_the_metrics(send, metrics):
     assert not [each for each in ("ada", "Ada", made) if each in metrics().text]
 
 
-def test_a_refused_message_has_its_line_too(server):
+def test_a_refused_message_has_its_line_too(app, open_doors, lines):
     """What Waitress refuses before the application sees it is answered and told all the same."""
-    assert server.process.poll() is None
-    watch.tell("-", "-", 400, 0, None)
+    (port,) = open_doors(app, Settings(app.extensions["store"].path.parent), ("http",))
+    for sent in (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"nonsense\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(sent)
+            assert b" 400 " in connection.recv(4096)
+    assert [" 400 0 ms -" in line for line in lines()] == [True, True]

@@ -4,9 +4,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from promapp_lite.store.admins import Refused
 
