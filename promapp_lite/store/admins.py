@@ -12,6 +12,7 @@ from promapp_lite.store.models import Admin
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 METHOD = "scrypt:131072:8:1"  # OWASP's cost
+HASH_SECONDS = 1  # a sign-in waits no longer for its turn: it would hold a thread of the API
 HASHING = threading.BoundedSemaphore(2)  # guessing must not starve the API
 COMMON = frozenset(
     "123456789012 1234567890123 12345678901234 123456123456 password1234 password12345 password123456 "
@@ -101,10 +102,17 @@ def owner(store: Store, name: str | None) -> Account:
 
 
 def verify(store: Store, name: str, password: str) -> int | None:
-    """The id of the admin with that name and password, or None; an unknown name takes as long."""
+    """The id of the admin with that name and password, or None; an unknown name takes as long.
+
+    Refused when too many are being checked at this moment.
+    """
     found = store.row(FIND, key=wire.fold(name))
-    with HASHING:
+    if not HASHING.acquire(timeout=HASH_SECONDS):
+        raise Refused("Too many people are signing in at this moment. Try again in a few seconds.")
+    try:
         right = check_password_hash(found[2] if found and found[2] else DUMMY, password[:MAX_PASSWORD])
+    finally:
+        HASHING.release()
     return found[0] if found and right and found[3] else None
 
 
