@@ -58,6 +58,7 @@ def gate() -> Any:
         return None
     g.visitor = sessions.find(store(), session.value)  # type: ignore[attr-defined]
     if request.method == "POST":
+        visits.limiter.context.reset()
         visits.csrf.protect()
     if g.visitor is not None or request.endpoint in PUBLIC:
         return None

@@ -94,6 +94,7 @@ def init_app(app: Flask) -> None:
         "WTF_CSRF_SECRET_KEY": LocalProxy(lambda: derived("sign", session.value)),
     }
     csrf.init_app(app)
+    app.extensions["limiter"] = {limiter}  # else it puts hooks of its own before every API request too
     limiter.init_app(app)
     for path, methods, view in (
         ("/sign-in", ["POST"], sign_in),
