@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from promapp_lite.scim.advice import advise
 from promapp_lite.store import cycles, feed
 from promapp_lite.store.db import Store
@@ -88,7 +90,16 @@ def opened(store: Store, id: int) -> dict[str, Any] | None:
     if found is None:
         return None
     advice = advise(found.status, found.scim_type, found.detail) if found.failed else None
-    return {"entry": found, "advice": advice, "changes": changes(found)}
+    sent = pretty(found.request)
+    return {"entry": found, "sent": sent, "advice": advice, "changes": changes(found)}
+
+
+def pretty(text: str | None) -> str | None:
+    """JSON to read, where it is JSON; as it came otherwise."""
+    try:
+        return orjson.dumps(orjson.loads(text or ""), option=orjson.OPT_INDENT_2).decode()
+    except ValueError:
+        return text
 
 
 def changes(entry: Entry) -> list[tuple[str, str | None, str | None]]:

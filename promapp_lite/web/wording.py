@@ -71,7 +71,7 @@ def span(start: str, end: str) -> str:
 def when(text: str) -> Markup:
     """A moment as a time element: the date and minute in UTC; script turns it into local time."""
     moment = wire.moment(text).astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(text, f"{moment:%-d %b %Y, %H:%M} UTC")
+    return Markup('<time datetime="{}">{}</time>').format(text, f"{moment.day} {moment:%b %Y, %H:%M} UTC")
 
 
 def size(number: int) -> str:
@@ -108,10 +108,21 @@ def brief(entry: Any, most: int = 3) -> str:
     if entry.failed:
         return entry.detail or ""
     if not isinstance(entry.changes, list) or entry.action == "create":
-        return ""
+        return called(entry)
     parts = [told(each) for each in entry.changes]
     more = f" and {len(parts) - most} more" if len(parts) > most else ""
     return ", ".join(parts[:most]) + more
+
+
+def called(entry: Any) -> str:
+    """The display name of somebody who came or went, or that it was a group."""
+    if entry.resource_type == "Group":
+        return "group"
+    if isinstance(entry.changes, dict):
+        name = entry.changes["resource"]["doc"].get("displayName")
+    else:
+        name = next((each["after"] for each in entry.changes or () if each["path"] == "displayName"), None)
+    return name or ""
 
 
 def subject(entry: Any) -> str:
@@ -136,14 +147,13 @@ def mapped(document: dict[str, Any]) -> list[tuple[str, str]]:
         (path, text)
         for name, value in document.items()
         if name != "schemas"
-        for path, text in lines(name, value)
+        for path, text in lines(name, value, ":" if name.lower().startswith("urn:") else ".")
     ]
 
 
-def lines(path: str, value: Any) -> list[tuple[str, str]]:
+def lines(path: str, value: Any, mark: str = ".") -> list[tuple[str, str]]:
     """The lines of one attribute; a value of several is named by its type, as Azure's mapping does."""
     if isinstance(value, dict):
-        mark = ":" if path.lower().startswith("urn:") else "."
         return [line for name, each in value.items() for line in lines(f"{path}{mark}{name}", each)]
     if not isinstance(value, list):
         return [(path, plain(value))]
