@@ -1,11 +1,12 @@
 """The console's gate, forms, headers and page, through WSGI."""
 
 import re
+import threading
 
 import pytest
 from conftest import PASSWORD
 
-from promapp_lite.store import sessions, setup, tokens
+from promapp_lite.store import admins, sessions, setup, tokens
 from promapp_lite.web.auth import mount_of
 
 OPEN = {"healthz"}
@@ -202,16 +203,26 @@ def test_wrong_password(stranger):
     assert "The user name or the password is wrong." in stranger.sign_in(name="nobody").text
 
 
-def test_many_sign_ins_are_limited(stranger):
-    """One address may try 30 times a minute; then 429, and the API goes on."""
+def test_many_sign_ins_are_limited(stranger, send):
+    """One address may try 10 times a minute; then 429, and the API goes on."""
     token = FIELD.search(stranger.get().text)[1]
     codes = [
         stranger.client.post(
             "/sign-in", data={"csrf_token": token, "name": f"n{n}", "password": "x"}
         ).status_code
-        for n in range(31)
+        for n in range(11)
     ]
-    assert codes == [401] * 30 + [429]
+    assert codes == [401] * 10 + [429]
+    assert send("GET", "/Users").status == 200
+
+
+def test_two_passwords_at_once_are_enough(stranger, monkeypatch):
+    """A third sign-in at the same moment is asked to come again: it would hold a thread of the API."""
+    monkeypatch.setattr(admins, "HASHING", threading.BoundedSemaphore(1))
+    with admins.HASHING:
+        answer = stranger.sign_in()
+    assert answer.status_code == 503 and "Too many people are signing in" in answer.text
+    assert stranger.sign_in().status_code == 303
 
 
 def test_first_admin(app, store):

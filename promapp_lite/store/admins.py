@@ -12,7 +12,6 @@ from promapp_lite.store.models import Admin
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 METHOD = "scrypt:131072:8:1"  # OWASP's cost
-HASH_SECONDS = 1  # a sign-in waits no longer for its turn: it would hold a thread of the API
 HASHING = threading.BoundedSemaphore(2)  # guessing must not starve the API
 COMMON = frozenset(
     "123456789012 1234567890123 12345678901234 123456123456 password1234 password12345 password123456 "
@@ -107,7 +106,7 @@ def verify(store: Store, name: str, password: str) -> int | None:
     Refused when too many are being checked at this moment.
     """
     found = store.row(FIND, key=wire.fold(name))
-    if not HASHING.acquire(timeout=HASH_SECONDS):
+    if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
         raise Refused("Too many people are signing in at this moment. Try again in a few seconds.")
     try:
         right = check_password_hash(found[2] if found and found[2] else DUMMY, password[:MAX_PASSWORD])

@@ -24,7 +24,7 @@ from promapp_lite.web.page import form, page, store
 
 ID = "int(max=9223372036854775807):id"
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-GUESSES = "30 per minute"  # of one address; attempts.py slows each account besides
+GUESSES = "10 per minute"  # of one address; attempts.py slows each account besides
 WRONG = "The user name or the password is wrong."
 csrf = CSRFProtect()
 limiter = Limiter(get_remote_address, storage_uri="memory://")
