@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" --group build
 
-.PHONY: dev run test lint build bench lock
+.PHONY: dev run test lint build bench lock screenshots
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -35,6 +35,11 @@ build: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
+
+# Pictures of the running product for the README, in docs/.
+screenshots: .venv/dev.stamp
+	@.ci/system test || true
+	$(BIN)/python -m tests.screenshots
 
 # Keeps the versions that still fit; make lock ARGS=--upgrade takes the newest.
 lock: .venv/pyvenv.cfg

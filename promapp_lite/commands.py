@@ -15,7 +15,7 @@ from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.host import desktop, doctor, logs, selfsigned, service, workers
 from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
-from promapp_lite.store import admins, backup, export, opening, tokens
+from promapp_lite.store import admins, backup, export, opening, setup, tokens
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
@@ -234,11 +234,10 @@ def run_server(log_format: str, **options: Any) -> None:
 @click.command()
 @click.pass_context
 def start(context: click.Context) -> None:
-    """What a double-click runs: init where there is no data yet, serve, and show the console."""
+    """What a double-click runs: data where there is none yet, serve, and show the console."""
     try:
-        if not opening.exists(default_folder()):
-            context.invoke(init, **defaults_of(init))
-        serve_and_show(**defaults_of(serve_command))
+        options = defaults_of(serve_command)
+        serve_and_show(first_page(options), **options)
     except Exception as error:
         told = str(error) if isinstance(error, Refused) else traceback.format_exc()
         click.echo(f"Error: {told}", err=True)
@@ -246,9 +245,20 @@ def start(context: click.Context) -> None:
         raise click.exceptions.Exit(1) from None
 
 
-def serve_and_show(no_browser: bool, **options: Any) -> None:
-    """Serve and open the console in a browser; where another one serves already, open that one's."""
-    page = Settings(options["data_dir"], options["url"], options["listen"]).console_url
+def first_page(options: dict[str, Any]) -> str:
+    """The console, or where there is no admin yet a new set-up link, which is printed."""
+    folder = options["data_dir"]
+    page = Settings(folder, options["url"], options["listen"]).console_url
+    store = opening.open_store(folder) if opening.exists(folder) else opening.create(folder)
+    if setup.needed(store):
+        page = f"{page}setup?key={setup.make(store)}"
+        click.echo(f"Set-up link, good once and for 24 hours:\n{page}")
+    store.close()
+    return page
+
+
+def serve_and_show(page: str, no_browser: bool, **options: Any) -> None:
+    """Serve and open the page in a browser; where another one serves already, open that one's."""
     shown = desktop.present() and not no_browser
     if shown:
         desktop.show_when_ready(page)

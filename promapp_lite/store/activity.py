@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promapp_lite import wire
+from promapp_lite.store import cycles, search
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Activity
 
@@ -12,7 +13,10 @@ MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always
 MAX_REQUEST = 10_000  # characters of a refused request's body
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
-INSERT = Statement(Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}))
+INSERT = Statement(
+    Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
+)
+UNFOUND = ("delete", "fail")  # whom they are about may be found nowhere else
 EMPTY = dict.fromkeys(FIELDS)
 
 
@@ -24,6 +28,7 @@ class Caller:
     path: str
     address: str | None = None
     token_id: int | None = None
+    admin_id: int | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -32,21 +37,32 @@ class Caller:
         return round((time.perf_counter() - self.started) * 1000)
 
 
-def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> None:
-    """Write one row; `changes` is anything JSON can hold. Call it inside the transaction of the change."""
+def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
+    """Write one row and count it in its cycle; `changes` is anything JSON can hold. The row's id.
+
+    Call it inside the transaction of the change.
+    """
+    if caller.token_id is not None:
+        counted = action if facts.get("changes") != [] else None
+        facts["cycle_id"] = cycles.take(store, caller.token_id, counted)
     if facts.get("changes") is not None:
         facts["changes"] = wire.dumps(facts["changes"])
     row = EMPTY | {
         "at": wire.now(),
         "token_id": caller.token_id,
+        "admin_id": caller.admin_id,
         "address": caller.address,
         "method": caller.method,
         "path": caller.path,
         "action": action,
         "status": status,
         "ms": caller.ms,
+        "times": 1,
     }
-    store.run(INSERT, **(row | facts))
+    id = int(store.rows(INSERT, **(row | facts))[0][0])
+    if action in UNFOUND and facts.get("name"):
+        search.note(store, id, facts["name"])
+    return id
 
 
 def members(act: str, ids: list[str]) -> dict[str, Any]:

@@ -101,10 +101,17 @@ def owner(store: Store, name: str | None) -> Account:
 
 
 def verify(store: Store, name: str, password: str) -> int | None:
-    """The id of the admin with that name and password, or None; an unknown name takes as long."""
+    """The id of the admin with that name and password, or None; an unknown name takes as long.
+
+    Refused when too many are being checked at this moment.
+    """
     found = store.row(FIND, key=wire.fold(name))
-    with HASHING:
+    if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
+        raise Refused("Too many people are signing in at this moment. Try again in a few seconds.")
+    try:
         right = check_password_hash(found[2] if found and found[2] else DUMMY, password[:MAX_PASSWORD])
+    finally:
+        HASHING.release()
     return found[0] if found and right and found[3] else None
 
 

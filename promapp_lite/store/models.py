@@ -27,7 +27,7 @@ class User(Resource):
     """A person; `user_key` is the folded userName, `active` null where the document has none."""
 
     user_key = TextField(unique=True)
-    active = BooleanField(null=True)
+    active = BooleanField(null=True, index=True)
 
     class Meta:
         table_name = "users"
@@ -107,15 +107,20 @@ class Token(Model):
 
 
 class Activity(Model):
-    """One write or one failure. `changes` and `request` are JSON text, `ms` is how long it took."""
+    """One write or one failure. `changes` and `request` are JSON text, `ms` is how long it took.
+
+    `times` is more than 1 only for refused tokens: one row a minute and address counts them.
+    """
 
     id = AutoField()
     at = TextField(index=True)
     token_id = IntegerField(null=True)
+    admin_id = IntegerField(null=True)
+    cycle_id = IntegerField(null=True, index=True)
     address = TextField(null=True)
     method = TextField()
     path = TextField()
-    action = TextField()
+    action = TextField(index=True)
     resource_type = TextField(null=True)
     resource_id = TextField(null=True, index=True)
     name = TextField(null=True)
@@ -125,9 +130,95 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
+    times = IntegerField(default=1)
 
     class Meta:
         table_name = "activity"
 
 
-MODELS = (User, Group, Email, Member, Admin, Token, Activity)
+class Cycle(Model):
+    """A provisioning cycle: a run of requests by one token; each request counts in one of the columns."""
+
+    id = AutoField()
+    token_id = IntegerField(index=True)
+    started = TextField(index=True)
+    ended = TextField()
+    tested = IntegerField(default=0)
+    created = IntegerField(default=0)
+    updated = IntegerField(default=0)
+    enabled = IntegerField(default=0)
+    disabled = IntegerField(default=0)
+    deleted = IntegerField(default=0)
+    failed = IntegerField(default=0)
+
+    class Meta:
+        table_name = "cycle"
+
+
+class Word(Model):
+    """A folded word by which a resource, or an activity row of somebody who is not here, is found.
+
+    `kind` is User, Group or Activity, `seq` counts in that table.
+    """
+
+    kind = TextField()
+    key = TextField()
+    seq = IntegerField()
+
+    class Meta:
+        table_name = "word"
+        primary_key = CompositeKey("kind", "key", "seq")
+        indexes = ((("kind", "seq", "key"), True),)
+        without_rowid = True
+
+
+class Session(Model):
+    """A signed-in browser: only the SHA-256 of its cookie is kept."""
+
+    id = AutoField()
+    digest = TextField(unique=True)
+    admin_id = IntegerField(index=True)
+    created = TextField()
+    seen = TextField()
+    address = TextField(null=True)
+    agent = TextField(null=True)
+
+    class Meta:
+        table_name = "session"
+
+
+class Setup(Model):
+    """The one-time link by which the first admin is made; only its SHA-256 is kept."""
+
+    digest = TextField(primary_key=True)
+    expires = TextField()
+
+    class Meta:
+        table_name = "setup"
+
+
+class Attempt(Model):
+    """Wrong passwords in a row for one account from one address; `key` is the SHA-256 of both."""
+
+    key = TextField(primary_key=True)
+    wrong = IntegerField()
+    last = TextField(index=True)
+
+    class Meta:
+        table_name = "attempt"
+
+
+MODELS = (
+    User,
+    Group,
+    Email,
+    Member,
+    Admin,
+    Token,
+    Activity,
+    Cycle,
+    Word,
+    Session,
+    Setup,
+    Attempt,
+)

@@ -17,7 +17,7 @@ from promapp_lite.scim.members import Step
 from promapp_lite.scim.patch import Document, Operation, apply
 from promapp_lite.scim.resource import Row, diff, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
-from promapp_lite.store import activity, groups, users
+from promapp_lite.store import activity, groups, search, users
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Statement, Store, TooLong, slot
 from promapp_lite.store.models import Member, Resource, User
@@ -273,6 +273,7 @@ def put_parts(
     store: Store, kind: Kind, id: str, before: Document, after: Document, steps: list[Step]
 ) -> list[dict[str, Any]]:
     """Write what is kept in rows of its own; returns the membership changes."""
+    search.put(store, kind, id, before, after)
     if kind is USERS:
         users.put_emails(store, id, before, after)
         return []
@@ -379,6 +380,7 @@ def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> N
         gone = groups.empty(store, id) if kind is GROUPS else []
         if kind is USERS:
             store.run(users.DROP_EMAILS, user_id=id)
+        search.drop(store, kind, id)
         store.run(sql.delete, id=id)
         document = orjson.loads(row.doc)
         kept = {"resource": row._asdict() | {"doc": document}, "groups": left, "members": gone}

@@ -46,6 +46,7 @@ def gate() -> None:
     g.api = Api(rooms["store"], rooms["settings"].public_url + mount, caller, asked)
     grant = bearer.authenticate(bearer.get_auth(), None)
     if not grant:
+        rooms["denials"].note(caller, sent_secret())
         raise ScimError(
             401,
             None,
@@ -59,6 +60,12 @@ def gate() -> None:
             None,
             "This access token may only read (scope scim:read); provisioning needs one with the scope Scim.",
         )
+
+
+def sent_secret() -> str | None:
+    """The token that was sent, as far as one was."""
+    sent = bearer.get_auth()
+    return sent.token if sent else None
 
 
 def reads(asked: Request) -> bool:

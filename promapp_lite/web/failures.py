@@ -5,14 +5,14 @@ from http import HTTPStatus
 from typing import Any
 
 import peewee
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.store import activity
 from promapp_lite.store.activity import Caller
-from promapp_lite.web.answers import HEADERS, refusal
+from promapp_lite.web.answers import refusal
 from promapp_lite.web.auth import mount_of
 
 log = logging.getLogger("promapp_lite")
@@ -23,6 +23,12 @@ DETAILS = {
     413: "The body is larger than 4 MiB.",
     414: "The address is too long.",
     503: "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
+}
+PAGES = {
+    400: "This form is too old, or the browser sent no cookie with it. Go back, reload the page, try again.",
+    404: "There is nothing at this address.",
+    429: "That was too often in a short time. Wait a minute, then try again.",
+    500: "promapp-lite made a mistake; its log tells more.",
 }
 
 
@@ -46,7 +52,7 @@ def from_http(error: HTTPException) -> Response:
     status = error.code or 500
     detail = DETAILS.get(status, HTTPStatus(status).phrase)
     if mount_of(request.path) is None:
-        return Response(f"{status} {detail}\n", status, [*HEADERS], content_type="text/plain; charset=utf-8")
+        return plain(status, PAGES.get(status, detail))
     found = answer(ScimError(status, None, detail))
     for name, value in error.get_headers():
         if name == "Allow":
@@ -57,13 +63,23 @@ def from_http(error: HTTPException) -> Response:
 def from_database(error: peewee.DatabaseError) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
     log.error("database: %s", error)
+    if mount_of(request.path) is None:
+        return plain(503, DETAILS[503])
     return refusal(ScimError(503, None, DETAILS[503]))
 
 
 def from_bug(error: Exception) -> Response:
     """A fault of ours: logged with its traceback, told without it."""
     log.exception("unexpected %s", type(error).__name__)
+    if mount_of(request.path) is None:
+        return plain(500, PAGES[500])
     return answer(ScimError(500, None, "promapp-lite made a mistake; its log tells more."))
+
+
+def plain(status: int, detail: str) -> Response:
+    """A page for people that says what went wrong and nothing else."""
+    text = render_template("error.html", status=status, detail=detail)
+    return Response(text, status, content_type="text/html; charset=utf-8")
 
 
 def note(error: ScimError, caller: Caller | None = None) -> None:

@@ -18,7 +18,7 @@ class Resource(Model):
 
 class User(Resource):
     user_key = TextField(unique=True)
-    active = BooleanField(null=True)
+    active = BooleanField(null=True, index=True)
 
     class Meta:
         table_name = "users"
@@ -88,10 +88,12 @@ class Activity(Model):
     id = AutoField()
     at = TextField(index=True)
     token_id = IntegerField(null=True)
+    admin_id = IntegerField(null=True)
+    cycle_id = IntegerField(null=True, index=True)
     address = TextField(null=True)
     method = TextField()
     path = TextField()
-    action = TextField()
+    action = TextField(index=True)
     resource_type = TextField(null=True)
     resource_id = TextField(null=True, index=True)
     name = TextField(null=True)
@@ -101,12 +103,85 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
+    times = IntegerField(default=1)
 
     class Meta:
         table_name = "activity"
 
 
-MODELS = (User, Group, Email, Member, Admin, Token, Activity)
+class Cycle(Model):
+    id = AutoField()
+    token_id = IntegerField(index=True)
+    started = TextField(index=True)
+    ended = TextField()
+    tested = IntegerField(default=0)
+    created = IntegerField(default=0)
+    updated = IntegerField(default=0)
+    enabled = IntegerField(default=0)
+    disabled = IntegerField(default=0)
+    deleted = IntegerField(default=0)
+    failed = IntegerField(default=0)
+
+    class Meta:
+        table_name = "cycle"
+
+
+class Word(Model):
+    kind = TextField()
+    key = TextField()
+    seq = IntegerField()
+
+    class Meta:
+        table_name = "word"
+        primary_key = CompositeKey("kind", "key", "seq")
+        indexes = ((("kind", "seq", "key"), True),)
+        without_rowid = True
+
+
+class Session(Model):
+    id = AutoField()
+    digest = TextField(unique=True)
+    admin_id = IntegerField(index=True)
+    created = TextField()
+    seen = TextField()
+    address = TextField(null=True)
+    agent = TextField(null=True)
+
+    class Meta:
+        table_name = "session"
+
+
+class Setup(Model):
+    digest = TextField(primary_key=True)
+    expires = TextField()
+
+    class Meta:
+        table_name = "setup"
+
+
+class Attempt(Model):
+    key = TextField(primary_key=True)
+    wrong = IntegerField()
+    last = TextField(index=True)
+
+    class Meta:
+        table_name = "attempt"
+
+
+MODELS = (
+    User,
+    Group,
+    Email,
+    Member,
+    Admin,
+    Token,
+    Activity,
+    Cycle,
+    Word,
+    Session,
+    Setup,
+    Attempt,
+)
 
 
 def up(migrator, db):

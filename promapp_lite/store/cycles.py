@@ -1,0 +1,127 @@
+"""Provisioning cycles: a run of requests by one token, counted in the transaction of each request."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from peewee import SQL, fn
+
+from promapp_lite import wire
+from promapp_lite.store.db import Statement, Store, slot
+from promapp_lite.store.models import Cycle, Token
+
+GAP = timedelta(minutes=10)  # Entra rests about 40 minutes between cycles, seconds within one
+COLUMNS = {
+    "test": Cycle.tested,
+    "create": Cycle.created,
+    "update": Cycle.updated,
+    "enable": Cycle.enabled,
+    "disable": Cycle.disabled,
+    "delete": Cycle.deleted,
+    "fail": Cycle.failed,
+}
+COUNTS = ("created", "updated", "enabled", "disabled", "deleted", "failed")
+CHANGED = Cycle.created + Cycle.updated + Cycle.enabled + Cycle.disabled + Cycle.deleted
+WORKED = CHANGED + Cycle.failed
+
+Newest = Cycle.alias()
+NEWEST = Newest.select(fn.MAX(Newest.id)).where(Newest.token_id == slot("token_id"))
+RUNNING = (Cycle.id == NEWEST) & (Cycle.ended >= slot("since"))
+GO_ON = {
+    action: Statement(
+        Cycle.update({Cycle.ended: slot("at"), column: column + 1}).where(RUNNING).returning(Cycle.id)
+    )
+    for action, column in COLUMNS.items()
+} | {None: Statement(Cycle.update({Cycle.ended: slot("at")}).where(RUNNING).returning(Cycle.id))}
+BEGIN = Statement(
+    Cycle.insert(
+        {Cycle.token_id: slot("token_id"), Cycle.started: slot("at"), Cycle.ended: slot("at")}
+        | {column: slot(action) for action, column in COLUMNS.items()}
+    ).returning(Cycle.id)
+)
+
+
+class Run(NamedTuple):
+    """One cycle: its times and how many requests did what."""
+
+    id: int
+    token: str | None
+    started: str
+    ended: str
+    tested: int
+    created: int
+    updated: int
+    enabled: int
+    disabled: int
+    deleted: int
+    failed: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What happened, without what did not."""
+        return {name: getattr(self, name) for name in COUNTS if getattr(self, name)}
+
+
+SELECT = Cycle.select(
+    *(Token.description if name == "token" else getattr(Cycle, name) for name in Run._fields)
+).left_outer_join(Token, on=(Token.id == Cycle.token_id))
+NEXT = SELECT.where(Cycle.id < slot("before")).order_by(Cycle.id.desc()).limit(slot("limit"))
+LAST = Statement(SELECT.order_by(Cycle.ended.desc()).limit(1))
+WITH_WORK = Statement(NEXT.where(WORKED > 0))
+ONE = Statement(SELECT.where(Cycle.id == slot("id")))
+DAYS = Statement(
+    Cycle.select(fn.substr(Cycle.started, 1, 10), fn.SUM(CHANGED), fn.SUM(Cycle.failed))
+    .where(Cycle.started >= slot("since"))
+    .group_by(SQL("1"))
+)
+TESTED = Statement(Cycle.select(Cycle.started).where(Cycle.tested > 0).order_by(Cycle.id).limit(1))
+PROVISIONED = Statement(Cycle.select(Cycle.started).where(CHANGED > 0).order_by(Cycle.id).limit(1))
+WHOLE = Statement(
+    Cycle.select(Cycle.ended)
+    .where((CHANGED > 0) & (Cycle.ended < slot("before")))
+    .order_by(Cycle.id)
+    .limit(1)
+)
+
+
+def take(store: Store, token_id: int, action: str | None) -> int:
+    """Count one request of a token in its running cycle, or begin one; the cycle's id."""
+    moment = datetime.now(UTC)
+    values = {"token_id": token_id, "at": wire.stamp(moment)}
+    going = store.rows(GO_ON[action], **values, since=wire.stamp(moment - GAP))
+    if not going:
+        counts = {name: int(name == action) for name in COLUMNS}
+        going = store.rows(BEGIN, **values, **counts)
+    return int(going[0][0])
+
+
+def last(store: Store) -> Run | None:
+    """The cycle that was heard of last."""
+    found = store.row(LAST)
+    return Run(*found) if found else None
+
+
+def one(store: Store, id: int) -> Run | None:
+    """A cycle by its id."""
+    found = store.row(ONE, id=id)
+    return Run(*found) if found else None
+
+
+def worked(store: Store, before: int, limit: int) -> list[Run]:
+    """The newest cycles older than `before` that changed or refused something."""
+    return [Run(*row) for row in store.rows(WITH_WORK, before=before, limit=limit)]
+
+
+def days(store: Store, count: int) -> list[tuple[str, int, int]]:
+    """Changes and failures of each of the last days, today the last: (date, changed, failed)."""
+    today = datetime.now(UTC)
+    dates = [f"{today - timedelta(days=back):%Y-%m-%d}" for back in reversed(range(count))]
+    found = {day: (changed, failed) for day, changed, failed in store.rows(DAYS, since=dates[0])}
+    return [(day, *found.get(day, (0, 0))) for day in dates]
+
+
+def milestones(store: Store) -> tuple[str | None, str | None, str | None]:
+    """When Test Connection was first seen, the first change made, and the first whole cycle done."""
+    over = wire.stamp(datetime.now(UTC) - GAP)
+    rows = (store.row(TESTED), store.row(PROVISIONED), store.row(WHOLE, before=over))
+    tested, provisioned, whole = (row[0] if row else None for row in rows)
+    return tested, provisioned, whole
