@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import logging
+import os
 import re
 import signal
 import socket
@@ -139,7 +140,8 @@ class Door(NamedTuple):
             family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
             return socket.create_server(address, family=family, backlog=WAITRESS["backlog"])
         except OSError as error:
-            raise Refused(f"Cannot listen on {self.host} port {self.port}: {error.strerror}.") from None
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise Refused(f"Cannot listen on {self.host} port {self.port}: {why}.") from None
 
 
 def doors(settings: Settings) -> list[Door]:

@@ -23,10 +23,10 @@ def loads(body: bytes) -> Any:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"The body is not valid JSON: {error}.") from None
-    if LONG_NUMBER.search(body):
-        json.loads(body, parse_int=whole_number)  # orjson would round it
     if len(body) > MAX_STRING or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         check(value, MAX_DEPTH)  # only a body that could pass a limit is walked
+    if LONG_NUMBER.search(body):
+        json.loads(body, parse_int=whole_number)  # orjson would round it
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from promapp_lite.factory import create_app
 from promapp_lite.settings import Settings
-from promapp_lite.store import admins, opening, tokens
+from promapp_lite.store import admins, db, opening, tokens
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery"
@@ -27,11 +28,25 @@ def cheap_hashes(monkeypatch):
     monkeypatch.setattr(admins, "METHOD", "scrypt:1024:8:1")
 
 
+@pytest.fixture(scope="session")
+def empty_data(tmp_path_factory):
+    """A data folder with one admin, `ada`, to be copied: making one takes many fsyncs."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    opened = opening.create(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(admins, "METHOD", "scrypt:1024:8:1")
+        admins.create(opened, "ada", PASSWORD)
+    opened.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    opened.close()
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path):
-    """An empty, migrated database with one admin, `ada`."""
-    opened = opening.create(tmp_path / "data")
-    admins.create(opened, "ada", PASSWORD)
+def store(tmp_path, empty_data, monkeypatch):
+    """An empty, migrated database with one admin, `ada`; it does not wait for the disk."""
+    monkeypatch.setitem(db.PRAGMAS, "synchronous", "off")
+    shutil.copytree(empty_data, tmp_path / "data")
+    opened = opening.open_store(tmp_path / "data")
     yield opened
     opened.close()
 

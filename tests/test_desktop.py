@@ -41,7 +41,8 @@ def test_it_works(run, monkeypatch, tmp_path, opened):
     monkeypatch.setattr(commands.server, "run", served.append)
     assert run().exit_code == 0
     assert opening.exists(tmp_path / "data")
-    assert shown == [served[0].console_url]
+    (page,) = shown
+    assert page.startswith(f"{served[0].console_url}setup?key=")
 
 
 @pytest.mark.parametrize("hindrance", ["no desktop", "no-browser"])

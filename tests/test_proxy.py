@@ -169,6 +169,7 @@ def fronted(request, tmp_path, store, open_doors):
     settings = replace(behind(store.path.parent), url="https://scim.example.org")
     app = create_app(settings, store)
     app.add_url_rule("/who", view_func=who)
+    app.before_request_funcs.clear()  # whoever asks may know
     front, (back,) = free_port(), open_doors(app, settings, ("http",))
     template, words = PROXIED[request.param]
     shown = selfsigned.ensure(tmp_path)

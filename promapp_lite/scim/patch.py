@@ -12,7 +12,7 @@ import orjson
 
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim.errors import ScimError, bad
-from promapp_lite.scim.schema import Kind, Path, free, resolve
+from promapp_lite.scim.schema import CUSTOM_URN, Kind, Path, free, resolve
 from promapp_lite.scim.values import MAX_VALUES, coerce, single
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -115,7 +115,9 @@ def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
 def target(kind: Kind, text: str, value: Any) -> tuple[Path, filters.Tree | None]:
     """What a path or key names; an object under an unknown URN is an extension with its attributes."""
     if isinstance(value, dict) and text.lower().startswith("urn:") and not kind.knows(text):
-        return Path(text, None), None
+        custom = CUSTOM_URN.fullmatch(text)
+        if custom is None or not custom[2]:
+            return Path(text, None), None
     return parse_path(kind, text)
 
 
@@ -280,7 +282,8 @@ def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
 
 def without(held: Any, operation: Operation) -> Any:
     """What stays after `remove attribute`; with a value, only the values named go (Entra, COMPAT)."""
-    if not operation.path.leaf.multi or not isinstance(operation.value, list) or not operation.value:
+    several = operation.path.leaf.multi or isinstance(held, list)
+    if not several or not isinstance(operation.value, list) or not operation.value:
         return None
     gone = coerce(operation.path.leaf, operation.value) or []
     return [value for value in held or [] if not any(covers(each, value) for each in gone)]

@@ -183,17 +183,21 @@ def merged(held: Any, value: Any, path: Path) -> Any:
 
 
 def drop(document: Document, path: Path) -> None:
-    """Take out what the path names, except what is returned always (RFC 7643 §7)."""
+    """Take out what the path names, except what is returned always (RFC 7643 §7), and what that empties."""
     source = document if path.urn is None else under(document, path.urn)
     if path.attribute is None:
-        document.pop(next((name for name in document if name.lower() == str(path.urn).lower()), ""), None)
+        document.pop(key_in(document, str(path.urn)), None)
         return
     if path.attribute.returned == "always":
         return
-    for name in [name for name in source if name.lower() == path.attribute.name.lower()]:
-        if path.sub is None:
-            del source[name]
-            continue
+    name = key_in(source, path.attribute.name)
+    if path.sub is None:
+        source.pop(name, None)
+    elif name in source:
         for element in source[name] if isinstance(source[name], list) else [source[name]]:
             if isinstance(element, dict):
-                element.pop(next((key for key in element if key.lower() == path.sub.name.lower()), ""), None)
+                element.pop(key_in(element, path.sub.name), None)
+        if source[name] == {}:
+            del source[name]
+    if path.urn is not None and not source:
+        document.pop(key_in(document, path.urn), None)

@@ -18,7 +18,7 @@ from promapp_lite.store.activity import Caller
 from promapp_lite.web import scim
 from promapp_lite.web.answers import reply
 from promapp_lite.web.auth import Api
-from promapp_lite.web.failures import note
+from promapp_lite.web.failures import about, keep
 
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 PATH = re.compile(r"/?(Users|Groups)(?:/([^/?]+))?/?", re.ASCII)
@@ -71,11 +71,20 @@ def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
     """One operation and its part of the answer; a refused one tells why in `response`."""
     told: dict[str, Any] = {}
     caller = Caller("POST", api.caller.path, api.caller.address, api.caller.token_id)
+    api = api._replace(caller=caller)
     try:
-        return act(api._replace(caller=caller), operation, made, told)
+        return act(api, operation, made, told)
     except ScimError as error:
-        note(error, caller)
+        keep(api, error, subject(operation))
         return told | {"status": str(error.status), "response": error.body()}
+
+
+def subject(operation: Any) -> dict[str, object]:
+    """What a refused operation was about."""
+    sent = operation if isinstance(operation, dict) else {}
+    match = PATH.fullmatch(str(member_of(sent, "path")))
+    kind = next((kind for kind in KINDS if match and kind.endpoint == f"/{match[1]}"), None)
+    return about(kind, match and match[2], member_of(sent, "data"))
 
 
 def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:

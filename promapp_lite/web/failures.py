@@ -10,10 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError
+from promapp_lite.scim.schema import Kind
 from promapp_lite.store import activity
-from promapp_lite.store.activity import Caller
 from promapp_lite.web.answers import refusal
-from promapp_lite.web.auth import mount_of
+from promapp_lite.web.auth import Api, mount_of
 
 log = logging.getLogger("promapp_lite")
 DETAILS = {
@@ -82,35 +82,41 @@ def plain(status: int, detail: str) -> Response:
     return Response(text, status, content_type="text/html; charset=utf-8")
 
 
-def note(error: ScimError, caller: Caller | None = None) -> None:
-    """Keep the failure; where even that cannot be written, the answer still goes out."""
+def note(error: ScimError) -> None:
+    """Keep the failure of a request that got past the gate."""
     api = g.get("api")
-    if api is None or error.status == 401:
-        return
-    facts = {"scim_type": error.scim_type, "detail": error.detail, **subject()}
+    if api is not None and error.status != 401:
+        keep(api, error, subject())
+
+
+def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
+    """Keep a failure; where even that cannot be written, the answer still goes out."""
+    facts = {"scim_type": error.scim_type, "detail": error.detail, **facts}
     try:
-        api.store.transact(
-            lambda: activity.record(api.store, caller or api.caller, "fail", error.status, **facts)
-        )
+        api.store.transact(lambda: activity.record(api.store, api.caller, "fail", error.status, **facts))
     except peewee.DatabaseError as fault:
         log.error("database: %s", fault)
 
 
 def subject() -> dict[str, object]:
-    """What the failed request was about, as far as it can be told: type, id, name and what was sent."""
+    """What the failed request was about, as far as it can be told."""
     arguments = request.view_args or {}
-    kind = arguments.get("kind")
     sent = sent_text()
     try:
         parsed = wire.loads(sent.encode()) if sent else None
-        shown = wire.dumps(without_passwords(parsed)) if sent else None
     except ValueError:
-        parsed, shown = None, "(not JSON)" if "password" in sent.lower() else sent
+        shown = "(not JSON)" if "password" in sent.lower() else sent[: activity.MAX_REQUEST]
+        return about(arguments.get("kind"), arguments.get("id"), None) | {"request": shown}
+    return about(arguments.get("kind"), arguments.get("id"), parsed)
+
+
+def about(kind: Kind | None, id: str | None, sent: Any) -> dict[str, object]:
+    """How the activity names what a failed write was about: type, id, name and what was sent."""
     return {
         "resource_type": kind.name if kind else None,
-        "resource_id": arguments.get("id"),
-        "name": name_in(parsed),
-        "request": shown and shown[: activity.MAX_REQUEST],
+        "resource_id": id,
+        "name": name_in(sent),
+        "request": wire.dumps(without_passwords(sent))[: activity.MAX_REQUEST] if sent else None,
     }
 
 
