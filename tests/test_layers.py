@@ -24,7 +24,7 @@ FOREIGN = {  # which room may import which library
     "click": {"commands", "entra"},
     "urllib3": {"entra"},
     "waitress": {"serve", "host"},
-    "cryptography": {"host"},
+    "cryptography": {"host", "store"},
 }
 
 

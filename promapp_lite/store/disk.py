@@ -3,12 +3,13 @@
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
-
-from cryptography import x509
+from typing import TYPE_CHECKING, NamedTuple
 
 from promapp_lite import wire
 from promapp_lite.store.db import Store
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 BACKUPS, CERTIFICATE = "backups", Path("tls") / "cert.pem"
 
@@ -52,6 +53,8 @@ def last_backup(store: Store) -> Copy | None:
 
 def certificate(store: Store, given: Path | None) -> Certificate | None:
     """The certificate the https doors use, None where there is none or it cannot be read."""
+    from cryptography import x509
+
     file = given or store.path.parent / CERTIFICATE
     try:
         found = x509.load_pem_x509_certificate(file.read_bytes())
@@ -61,8 +64,10 @@ def certificate(store: Store, given: Path | None) -> Certificate | None:
     return Certificate(subject(found), common(found.issuer), ends, found.issuer == found.subject)
 
 
-def subject(found: x509.Certificate) -> str:
+def subject(found: "x509.Certificate") -> str:
     """The names a certificate is for."""
+    from cryptography import x509
+
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
@@ -70,7 +75,9 @@ def subject(found: x509.Certificate) -> str:
     return ", ".join(str(name.value) for name in names)
 
 
-def common(name: x509.Name) -> str:
+def common(name: "x509.Name") -> str:
     """The readable part of a certificate's name."""
+    from cryptography import x509
+
     found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(found[0].value) if found else name.rfc4514_string()
