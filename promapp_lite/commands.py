@@ -272,12 +272,6 @@ def serve_and_show(page: str, no_browser: bool, **options: Any) -> None:
             desktop.show(page)
 
 
-def default_folder() -> Path:
-    """The data folder when no option names one."""
-    folder: Path = defaults_of(init)["data_dir"]
-    return folder
-
-
 def defaults_of(command: click.Command) -> dict[str, Any]:
     """A command's options as environment, config.toml and defaults give them."""
     with command.make_context(command.name, []) as context:

@@ -59,6 +59,7 @@
     const link = event.target.closest("a[data-part]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
+    clearTimeout(typing); // a search still waiting would undo the click
     swap(link.href, link.dataset.part, link.dataset.back || link.id);
   });
   d.addEventListener("input", event => {

@@ -115,11 +115,8 @@ def in_the_past(store):
     """Let that cycle be of 26 days ago, with a usual one on each working day since."""
     now, chance = datetime.now(UTC), random.Random(3)
     first = wire.stamp(now - timedelta(days=26))
-    for table, columns in (
-        ("activity", ("at",)),
-        ("cycle", ("started", "ended")),
-        ("users", ("created", "modified")),
-    ):
+    tables = {"activity": ("at",), "cycle": ("started", "ended"), "users": ("created", "modified")}
+    for table, columns in tables.items():
         for column in columns:
             store.database.execute_sql(f"UPDATE {table} SET {column} = ?", (first,))  # noqa: S608
     for back in range(25, 0, -1):

@@ -350,3 +350,13 @@ def test_by_keyboard(visit):
     page.keyboard.press("Enter")
     page.locator(".detail h3").wait_for()
     assert page.evaluate("!!document.activeElement.closest('.detail')")
+
+
+def test_a_click_wins_over_typing(visit):
+    """A person clicked while a search is still waiting to be sent is opened."""
+    page = visit("/?q=grace")
+    page.get_by_label("Search by name").press_sequentially(" h")
+    page.evaluate("document.querySelector('#people .item').click()")
+    page.locator(".detail h3", has_text="Grace Hopper").wait_for()
+    page.wait_for_timeout(300)
+    assert page.locator(".detail h3").inner_text() == "Grace Hopper"

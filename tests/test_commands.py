@@ -187,7 +187,7 @@ def test_a_broken_config_file(ready, tmp_path):
 
 
 def test_alone(run, monkeypatch, tmp_path):
-    """Without a command: init where there is no data yet, then serve."""
+    """Without a command: data where there is none yet, then serve."""
     served = []
     monkeypatch.setattr("promapp_lite.commands.server.run", served.append)
     assert run().exit_code == 0

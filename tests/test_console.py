@@ -9,7 +9,7 @@ from conftest import PASSWORD
 from promapp_lite.store import admins, sessions, setup, tokens
 from promapp_lite.web.auth import mount_of
 
-OPEN = {"healthz"}
+OPEN = {"healthz", "metrics"}
 FIELD = re.compile(r'name="csrf_token" value="([^"]+)"')
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 

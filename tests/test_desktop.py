@@ -13,7 +13,7 @@ from conftest import ROOT, free_port
 from promapp_lite import commands
 from promapp_lite.host import desktop, frozen
 from promapp_lite.settings import Settings
-from promapp_lite.store import opening
+from promapp_lite.store import opening, setup
 from promapp_lite.store.admins import Refused
 
 
@@ -34,15 +34,33 @@ def run(tmp_path, monkeypatch):
 
 
 def test_it_works(run, monkeypatch, tmp_path, opened):
-    """First run: data are made, the service runs, and where there is a desktop the console is shown."""
+    """First run: data are made, the service runs, and where there is a desktop the set-up link is shown."""
     shown, served = [], []
     monkeypatch.setattr(desktop, "present", lambda: True)
     monkeypatch.setattr(desktop, "show_when_ready", shown.append)
     monkeypatch.setattr(commands.server, "run", served.append)
-    assert run().exit_code == 0
+    printed = run().output
     assert opening.exists(tmp_path / "data")
-    (page,) = shown
-    assert page.startswith(f"{served[0].console_url}setup?key=")
+    assert (
+        len(shown) == 1 and shown[0].startswith(f"{served[0].console_url}setup?key=") and shown[0] in printed
+    )
+
+
+def test_with_an_admin_there_is_no_link(run, monkeypatch, tmp_path):
+    """Later runs show the console; each run without an admin makes a new link, and only that one works."""
+    shown = []
+    monkeypatch.setattr(desktop, "present", lambda: True)
+    monkeypatch.setattr(desktop, "show_when_ready", shown.append)
+    monkeypatch.setattr(commands.server, "run", lambda settings: None)
+    assert run().exit_code == run().exit_code == 0
+    store = opening.open_store(tmp_path / "data")
+    old, new = (page.split("key=")[1] for page in shown)
+    with pytest.raises(Refused):
+        setup.use(store, old, "ada", "correct horse battery")
+    setup.use(store, new, "ada", "correct horse battery")
+    store.close()
+    assert "Set-up link" not in run().output
+    assert shown[2].endswith("/")
 
 
 @pytest.mark.parametrize("hindrance", ["no desktop", "no-browser"])

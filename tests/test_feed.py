@@ -245,6 +245,17 @@ def test_refused_tokens_cost_few_writes(send, store, monkeypatch):
     assert len(writes) <= 3
 
 
+def test_processes_share_a_row(store):
+    """Several processes count in one row."""
+    both = [denials.Denials(store) for _ in range(2)]
+    for _ in range(10):
+        for counts in both:
+            counts.note(Caller("GET", "/api/scim/Users", "10.0.0.1"), None)
+    for counts in both:
+        counts.flush()
+    assert store.database.execute_sql("SELECT times FROM activity").fetchall() == [(20,)]
+
+
 def test_many_addresses_share_a_row(store):
     """From ever new addresses the rows stay few."""
     counts = denials.Denials(store)

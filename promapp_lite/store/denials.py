@@ -7,6 +7,7 @@ share one row.
 import threading
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from peewee import DatabaseError
 
@@ -20,7 +21,17 @@ from promapp_lite.store.tokens import digest
 MINUTE, SECOND = 60, 1
 MAX_ADDRESSES = 100
 OTHERS = "further addresses"
-TIMES = Statement(Activity.update({Activity.times: slot("times")}).where(Activity.id == slot("id")))
+MORE = Statement(
+    Activity.update({Activity.times: Activity.times + slot("more")}).where(Activity.id == slot("id"))
+)
+RECENT = Statement(
+    Activity.select(Activity.id)
+    .where(
+        (Activity.action == "denied") & (Activity.address == slot("address")) & (Activity.at > slot("since"))
+    )
+    .order_by(Activity.id.desc())
+    .limit(1)
+)
 KNOWN = Statement(
     Token.select(Token.description, Token.hint, Token.revoked, Token.expires).where(
         Token.digest == slot("digest")
@@ -71,7 +82,12 @@ class Denials:
             self.write([count])
 
     def begin(self, caller: Caller, address: str, secret: str | None) -> int:
-        """The row."""
+        """The row: another process's of this minute, counted on, or a new one."""
+        since = wire.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
+        recent = self.store.row(RECENT, address=address, since=since)
+        if recent:
+            self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
+            return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
         detail = why(self.store, secret)
         return self.store.transact(lambda: activity.record(self.store, shown, "denied", 401, detail=detail))
@@ -88,7 +104,7 @@ class Denials:
 
     def update(self, count: Count) -> None:
         """Bring one row up to date."""
-        self.store.run(TIMES, id=count.row, times=count.times)
+        self.store.run(MORE, id=count.row, more=count.times - count.kept)
         count.kept = count.times
 
 

@@ -53,7 +53,7 @@ def last_backup(store: Store) -> Copy | None:
 
 def certificate(store: Store, given: Path | None) -> Certificate | None:
     """The certificate the https doors use, None where there is none or it cannot be read."""
-    from cryptography import x509  # here, as it is large and only this page needs it
+    from cryptography import x509
 
     file = given or store.path.parent / CERTIFICATE
     try:
