@@ -45,7 +45,7 @@ def empty_data(tmp_path_factory):
 def store(tmp_path, empty_data, monkeypatch):
     """An empty, migrated database with one admin, `ada`; it does not wait for the disk."""
     monkeypatch.setitem(db.PRAGMAS, "synchronous", "off")
-    shutil.copytree(empty_data, tmp_path / "data")
+    shutil.copytree(empty_data, tmp_path / "data", dirs_exist_ok=True)
     opened = opening.open_store(tmp_path / "data")
     yield opened
     opened.close()

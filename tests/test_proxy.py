@@ -21,6 +21,7 @@ from promapp_lite.host import proxy, selfsigned
 from promapp_lite.settings import PROXIES, Settings
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.models import Activity
+from promapp_lite.web import console
 
 TOLD = {
     "HTTP_X_FORWARDED_FOR": "198.51.100.9, 203.0.113.7",
@@ -161,7 +162,7 @@ FORGED = {
 
 
 @pytest.fixture(params=PROXIED)
-def fronted(request, tmp_path, store, open_doors):
+def fronted(request, tmp_path, store, open_doors, monkeypatch):
     """fronted(method, path, body): through a real proxy from 127.0.0.2, with forged headers."""
     program = shutil.which(request.param, path=os.environ["PATH"] + ":/usr/sbin")
     if not program:
@@ -169,7 +170,7 @@ def fronted(request, tmp_path, store, open_doors):
     settings = replace(behind(store.path.parent), url="https://scim.example.org")
     app = create_app(settings, store)
     app.add_url_rule("/who", view_func=who)
-    app.before_request_funcs.clear()  # whoever asks may know
+    monkeypatch.setattr(console, "OPEN", (*console.OPEN, "who"))
     front, (back,) = free_port(), open_doors(app, settings, ("http",))
     template, words = PROXIED[request.param]
     shown = selfsigned.ensure(tmp_path)
