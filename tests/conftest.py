@@ -17,6 +17,7 @@ import pytest
 from promapp_lite.factory import create_app
 from promapp_lite.settings import Settings
 from promapp_lite.store import admins, db, opening, tokens
+from promapp_lite.web import console
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery"
@@ -172,6 +173,17 @@ def served(server):
                 return SimpleNamespace(status=error.code, headers=error.headers, json=parsed(error.read()))
 
     return send
+
+
+@pytest.fixture
+def open_path(app, monkeypatch):
+    """open_path(path, view): one more route, which wants no sign-in."""
+
+    def open_path(path, view, to=None, **facts):
+        (to or app).add_url_rule(path, view.__name__, view, **facts)
+        monkeypatch.setattr(console, "OPEN", (*console.OPEN, view.__name__))
+
+    return open_path
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from promapp_lite.host import proxy, selfsigned
 from promapp_lite.settings import PROXIES, Settings
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.models import Activity
-from promapp_lite.web import console
 
 TOLD = {
     "HTTP_X_FORWARDED_FOR": "198.51.100.9, 203.0.113.7",
@@ -162,15 +161,14 @@ FORGED = {
 
 
 @pytest.fixture(params=PROXIED)
-def fronted(request, tmp_path, store, open_doors, monkeypatch):
+def fronted(request, tmp_path, store, open_doors, open_path):
     """fronted(method, path, body): through a real proxy from 127.0.0.2, with forged headers."""
     program = shutil.which(request.param, path=os.environ["PATH"] + ":/usr/sbin")
     if not program:
         pytest.skip(f"{request.param} is not installed")
     settings = replace(behind(store.path.parent), url="https://scim.example.org")
     app = create_app(settings, store)
-    app.add_url_rule("/who", view_func=who)
-    monkeypatch.setattr(console, "OPEN", (*console.OPEN, "who"))
+    open_path("/who", who, app)
     front, (back,) = free_port(), open_doors(app, settings, ("http",))
     template, words = PROXIED[request.param]
     shown = selfsigned.ensure(tmp_path)

@@ -96,10 +96,14 @@ def test_keep_alive(door, connect):
     assert connection.sock is first
 
 
-def test_large_answers_come_whole(door, app, connect):
+def test_large_answers_come_whole(door, open_path, connect):
     """20 MB through one connection, byte for byte, and a client that reads slowly gets them too."""
     sent = bytes(range(256)) * 4096 * 20
-    app.add_url_rule("/large", view_func=lambda: sent)
+
+    def large():
+        return sent
+
+    open_path("/large", large)
     connection = connect()
     connection.request("GET", "/large")
     answer = connection.getresponse()
@@ -108,9 +112,9 @@ def test_large_answers_come_whole(door, app, connect):
     assert healthy(connection)
 
 
-def test_large_bodies_come_whole(door, app, connect):
+def test_large_bodies_come_whole(door, open_path, connect):
     """20 MB of bodies on one connection, 1 MB each, arrive as they were sent."""
-    app.add_url_rule("/echo", view_func=echo, methods=["POST"])
+    open_path("/echo", echo, methods=["POST"])
     connection = connect()
     body = bytes(range(256)) * 4096
     for _ in range(20):
@@ -233,9 +237,9 @@ def test_a_broken_certificate_changes_nothing(door, caplog, connect):
     assert healthy(connect())
 
 
-def test_scheme_is_https(door, app, connect):
+def test_scheme_is_https(door, open_path, connect):
     """The application knows that the request came over TLS."""
-    app.add_url_rule("/scheme", view_func=asked_scheme)
+    open_path("/scheme", asked_scheme)
     for made, expected in (
         (connect(), b"https"),
         (http.client.HTTPConnection("localhost", door.plain), b"http"),

@@ -81,6 +81,8 @@ def start(work: Callable[[], None], alive: int, ended: int) -> int:
         threading.Thread(target=follow, args=(alive,), daemon=True).start()
         work()
         code = 0
+    except (SystemExit, KeyboardInterrupt):
+        code = 0  # asked to end before it had begun
     except BaseException:
         log.exception("worker process")
     finally:
