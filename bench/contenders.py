@@ -287,7 +287,7 @@ class Scimmy(Contender):
 class ScimGateway(Contender):
     """scimgateway with its in-memory plugin (loki), from a folder that somebody has."""
 
-    name, base = "scimgateway", ""
+    name, base, only_people = "scimgateway", "", True
 
     def __init__(self, threads: int, source: Path) -> None:
         super().__init__(threads)

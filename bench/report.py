@@ -241,10 +241,13 @@ def flat(run: Found) -> Iterator[Goal]:
                 yield Goal(what, share, 0.95)
 
 
-def quotient(found: Found, before: Found, name: str = OURS) -> float | None:
-    """Our rate in one cell over that in another."""
-    mine, other = found.get(name, {}).get("rate"), before.get(name, {}).get("rate")
-    return mine / other if mine is not None and other else None
+def quotient(found: Found, before: Found) -> float | None:
+    """Our rate in one cell over that in another, as shares of bare, so that the machine counts out."""
+    now, then = found.get(OURS, {}).get("rate"), before.get(OURS, {}).get("rate")
+    if now is None or not then:
+        return None
+    drift = found.get(BARE, {}).get("rate"), before.get(BARE, {}).get("rate")
+    return now / then / (drift[0] / drift[1] if all(drift) else 1)
 
 
 def single(run: Found) -> Iterator[Goal]:

@@ -18,7 +18,7 @@ from bench.sync import STEPS, Sync
 from bench.workloads import Plan, Site, Workload
 
 WARM_SECONDS = 0.3
-LONGEST = 10  # seconds of one run of wrk, where answers come slowly
+LONGEST = 5  # seconds of one run of wrk, where answers come slowly
 SEED_SECONDS = 240
 Say = Callable[[str], None]
 

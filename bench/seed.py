@@ -80,7 +80,8 @@ def plain(n: int | str) -> dict[str, Any]:
 
 def group(name: str, members: list[str] | None = None) -> dict[str, Any]:
     """A group in the form in which Entra makes one."""
-    body: dict[str, Any] = {"schemas": [f"{CORE}Group"], "externalId": f"g-{name}", "displayName": name}
+    external = name.lower().replace(" ", "-")  # scimgateway makes it the id
+    body: dict[str, Any] = {"schemas": [f"{CORE}Group"], "externalId": external, "displayName": name}
     return body if members is None else body | {"members": [{"value": id} for id in members]}
 
 

@@ -286,7 +286,7 @@ def lua(text: str | None) -> str:
     """A text as a Lua literal."""
     if text is None:
         return "nil"
-    marks = "=" * next(n for n in itertools.count() if f"]{'=' * n}]" not in text + "]" * bool(n))
+    marks = next(marks for n in itertools.count() if f"]{(marks := '=' * n)}]" not in text + "]")
     return f"[{marks}[{text}]{marks}]"
 
 
