@@ -1,0 +1,127 @@
+"""Measuring: wrk, processor time and memory of a server's processes, and how noisy a run was."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.seed import Unfit
+
+TICK = os.sysconf("SC_CLK_TCK")
+PATIENCE = 30  # seconds after which wrk counts an answer as missing
+
+
+class Sample(NamedTuple):
+    """One run of wrk: answers, answers a second, milliseconds, failures, server CPU ms an answer."""
+
+    requests: int
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+    cpu: float
+
+
+class Cell(NamedTuple):
+    """The rounds of one workload by one contender at one number of connections, taken together."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+    cpu: float
+    requests: int
+    rounds: list[float]
+
+
+def children(pid: int) -> list[int]:
+    """The processes a process started."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(each) for each in text.split()]
+
+
+def processes(pid: int) -> list[int]:
+    """A process and all it started, and they started."""
+    return [pid, *(each for child in children(pid) for each in processes(child))]
+
+
+def cpu_ms(pids: Iterable[int]) -> float:
+    """The processor time of these processes and of their ended children, in milliseconds."""
+    return sum(ticks_of(pid) for pid in pids) * 1000 / TICK
+
+
+def ticks_of(pid: int) -> int:
+    """utime, stime, cutime and cstime of /proc/PID/stat."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return 0
+    return sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+
+
+def resident(pids: Iterable[int]) -> dict[str, float]:
+    """Resident memory in MiB: all of it, and what is not pages of files (which the system takes back)."""
+    found = {"VmRSS": 0, "RssAnon": 0}
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] += int(value.split()[0])
+    return {"rss": round(found["VmRSS"] / 1024, 1), "anonymous": round(found["RssAnon"] / 1024, 1)}
+
+
+def wrk(url: str, script: Path, connections: int, seconds: int, pids: list[int]) -> Sample:
+    """One run of wrk with one thread; Unfit where it cannot connect."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{PATIENCE}s", "-s"]
+    before = cpu_ms(pids)
+    done = subprocess.run([*command, str(script), url], capture_output=True, text=True, check=False)
+    used = cpu_ms(pids) - before
+    if "RESULT " not in done.stdout:
+        raise Unfit(f"wrk: {(done.stderr or done.stdout).strip()[-200:]}")
+    return sample(json.loads(done.stdout.rpartition("RESULT ")[2].splitlines()[0]), used)
+
+
+def sample(told: dict[str, float], used: float) -> Sample:
+    """A sample of what the script reported; every refusal and every lost connection is an error."""
+    count = int(told["requests"])
+    errors = int(told["status"] + told["socket"] + told["timeout"])
+    rate = count / (told["micros"] / 1e6)
+    return Sample(count, rate, told["p50"], told["p99"], errors, used / count if count else 0.0)
+
+
+def together(samples: list[Sample]) -> Cell:
+    """The medians of several rounds; errors are added up."""
+    middle = [statistics.median(each[n] for each in samples) for n in range(len(Sample._fields))]
+    got = Sample(*middle)  # type: ignore[arg-type]
+    rates = [round(each.rate, 1) for each in samples]
+    return Cell(
+        round(got.rate, 1),
+        round(got.p50, 3),
+        round(got.p99, 3),
+        sum(each.errors for each in samples),
+        round(got.cpu, 4),
+        sum(each.requests for each in samples),
+        rates,
+    )
+
+
+def spread(rounds: list[float]) -> float:
+    """How far rounds of the same thing lie apart: (most - least) / median."""
+    return (max(rounds) - min(rounds)) / statistics.median(rounds) if rounds and min(rounds) > 0 else 0.0
+
+
+def needs_wrk() -> None:
+    """SystemExit with what to do where wrk is not here."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("bench: wrk is needed: install the package wrk (apt-get install wrk).")
