@@ -222,7 +222,7 @@ def test_its_size(executable):
 
 
 def test_its_memory(serve):
-    """At rest the process that holds the doors and its starter take no more than they did (the goal is 45 MB)."""
+    """At rest what holds the doors and its starter take no more than they did; the goal is 45 MB."""
     service = serve()
     both = (service.process.pid, child_of(service.process))
     assert sum(resident(pid) for pid in both) <= 52 * 1024
