@@ -14,7 +14,16 @@ import click
 from promapp_lite import __version__, wire
 from promapp_lite import serve as server
 from promapp_lite.host import desktop, doctor, logs, selfsigned, service, workers
-from promapp_lite.settings import DOORS, KEEP, PREFIX, PROXIES, Settings, default_data_dir, read_config
+from promapp_lite.settings import (
+    ACTIVITY_DAYS,
+    DOORS,
+    KEEP,
+    PREFIX,
+    PROXIES,
+    Settings,
+    default_data_dir,
+    read_config,
+)
 from promapp_lite.store import admins, backup, export, opening, setup, tokens
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
@@ -102,6 +111,14 @@ SERVING = (
         default=KEEP,
         show_default=True,
         help="Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
+    ),
+    option(
+        "--activity-days",
+        metavar="DAYS",
+        type=click.IntRange(0, 36500),
+        default=ACTIVITY_DAYS,
+        show_default=True,
+        help="How long the provisioning activity is kept; 0: for ever.",
     ),
     option(
         "--log-format",

@@ -181,7 +181,7 @@ Bound = list[tuple[Door, socket.socket]]
 
 def serve_here(settings: Settings, store: Store, bound: Bound, shown: tls.Shown | None) -> None:
     """Serve in this process."""
-    with daily_copies(store, settings.keep_backups):
+    with housekeeping(store, settings):
         loop(application(create_app(settings, store), settings), settings, bound, shown, {})
     store.close()
 
@@ -190,7 +190,7 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.Shown | None
     """Serve in several processes that share the doors; the first of them takes the daily copies."""
 
     def work(number: int) -> None:
-        mine = settings if number == 0 else replace(settings, keep_backups=0)
+        mine = settings if number == 0 else replace(settings, keep_backups=0, activity_days=0)
         serve_here(mine, open_store(settings.data_dir), bound, shown)
 
     with watch.counted_together():
@@ -207,10 +207,11 @@ def certificate(settings: Settings) -> tls.Shown:
 
 
 @contextlib.contextmanager
-def daily_copies(store: Store, keep: int) -> Iterator[None]:
-    """Copies of the database are taken beside the block."""
+def housekeeping(store: Store, settings: Settings) -> Iterator[None]:
+    """Copies of the database are taken and old activity is forgotten beside the block."""
     ended = threading.Event()
-    keeper = threading.Thread(target=backup.keep_copies, args=(store, keep, ended), daemon=True)
+    chores = (store, settings.keep_backups, ended, settings.activity_days)
+    keeper = threading.Thread(target=backup.keep_copies, args=chores, daemon=True)
     keeper.start()
     yield
     ended.set()

@@ -15,6 +15,7 @@ PREFIX = "PROMAPP_LITE_"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
 DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+ACTIVITY_DAYS = 90
 KEEP = 7  # daily copies of the database
 PROXIES = ("127.0.0.1", "::1")
 
@@ -37,6 +38,7 @@ class Settings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     keep_backups: int = KEEP
+    activity_days: int = ACTIVITY_DAYS
     processes: int = 1
 
     @classmethod

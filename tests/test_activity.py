@@ -252,3 +252,26 @@ def test_a_bulk_request_of_failures_is_quick(send):
     answer = send("POST", "/Bulk", {"Operations": [filler] * 40})
     assert {each["status"] for each in answer.json["Operations"]} == {"404"}
     assert time.perf_counter() - start < 1
+
+
+def aged(store, days):
+    """Make all activity that many days older."""
+    store.database.execute_sql(
+        "UPDATE activity SET at = strftime('%Y-%m-%dT%H:%M:%fZ', at, ?)", (f"-{days} days",)
+    )
+
+
+def test_old_activity_is_forgotten(send, store, rows, monkeypatch):
+    """What is older than the days kept goes, in small steps, with the words it was found by."""
+    monkeypatch.setattr(activity, "STEP", 2)
+    for number in range(5):
+        send("POST", "/Users", {"userName": f"u{number}"})
+        send("POST", "/Users", {"userName": f"U{number}"})
+    aged(store, 91)
+    send("POST", "/Users", {"userName": "young"})
+    assert activity.prune(store, 0) == 0
+    assert activity.prune(store, 90) == 10
+    assert rows("name") == ["young"]
+    left = store.database.execute_sql("SELECT COUNT(*) FROM word WHERE kind = 'Activity'").fetchone()
+    assert left == (0,)
+    assert activity.prune(store, 90) == 0

@@ -1,6 +1,7 @@
 """The console's gate, forms, headers and page, through WSGI."""
 
 import re
+import sqlite3
 import threading
 
 import pytest
@@ -381,3 +382,30 @@ def test_what_is_hostile_is_text(ada, send):
     for path in (f"/?user={user}&row=4", "/?show=deleted&row=5", "/?q=img&who=img&row=1", "/?revoke=2"):
         page = ada.get(path).text
         assert "<img src=x" not in page and "{{7*7}}" in page and 'onerror=alert(1)>"' not in page
+
+
+def test_a_backup_is_downloaded(ada, send, store):
+    """Health gives a copy of the database as it is now, and leaves none behind."""
+    send("POST", "/Users", {"userName": "kept@x"})
+    answer = ada.post("/backup")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename=promapp-lite-")
+    copy = sqlite3.connect(":memory:")
+    copy.deserialize(answer.data)
+    assert copy.execute("SELECT display_name FROM users").fetchall() == [("kept@x",)]
+    copy.close()
+    answer.close()
+    assert list(store.path.parent.glob("download-*")) == []
+
+
+def test_a_backup_that_cannot_be_made(ada, monkeypatch):
+    """It says why, on the page."""
+    monkeypatch.setattr("promapp_lite.store.copies.copy", failing)
+    answer = ada.post("/backup")
+    assert answer.status_code == 503
+    assert "no room" in answer.text
+
+
+def failing(*_):
+    """A disk that is full."""
+    raise OSError("no room")

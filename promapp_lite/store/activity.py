@@ -2,17 +2,22 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from promapp_lite import wire
 from promapp_lite.store import cycles, search
 from promapp_lite.store.db import Statement, Store, slot
-from promapp_lite.store.models import Activity
+from promapp_lite.store.models import Activity, Word
 
 MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
 MAX_REQUEST = 10_000  # characters of a refused request's body
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
+STEP = 500  # rows pruned in one transaction, so that no writer waits long
+OLD = Activity.select(Activity.id).where(Activity.at < slot("before")).order_by(Activity.at).limit(STEP)
+FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
+PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
 INSERT = Statement(
     Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
 )
@@ -68,3 +73,18 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
 def members(act: str, ids: list[str]) -> dict[str, Any]:
     """A membership change as it is kept in `changes`."""
     return {"path": "members", "op": act, "count": len(ids), "ids": ids[:MAX_IDS]}
+
+
+def prune(store: Store, days: int) -> int:
+    """Forget the rows older than so many days, in small transactions; their number. 0 keeps all."""
+    if not days:
+        return 0
+    before, pruned = wire.stamp(datetime.now(UTC) - timedelta(days=days)), 0
+
+    def step() -> int:
+        store.run(FORGET, before=before)
+        return int(store.run(PRUNE, before=before).rowcount)
+
+    while gone := store.transact(step):
+        pruned += gone
+    return pruned

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from promapp_lite.store import copies, opening
+from promapp_lite.store import activity, copies, opening
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 
@@ -111,14 +111,16 @@ def daily(store: Store, keep: int) -> Path | None:
     return target
 
 
-def keep_copies(store: Store, keep: int, ended: threading.Event) -> None:
-    """Take a copy a day until `ended`; what goes wrong is told, and tried again."""
+def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
+    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told."""
     wait = FIRST_SECONDS
     while not ended.wait(wait):
         try:
             if made := daily(store, keep):
                 log.info("today's copy is %s", made)
-        except (Refused, OSError) as error:
+            if gone := activity.prune(store, days):
+                log.info("%d activity rows older than %d days are forgotten", gone, days)
+        except (Refused, OSError, *copies.FAULTS) as error:
             log.error("today's copy: %s", error)
         store.close()
         wait = LOOK_SECONDS

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, current_app, g, redirect, request, session
+from flask import Flask, Response, current_app, g, redirect, request, send_file, session
 
-from promapp_lite.store import restore, sessions, tokens
+from promapp_lite.store import backup, restore, sessions, tokens
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.admins import Refused
 from promapp_lite.web import feed, wording
@@ -121,6 +121,20 @@ def restore_deleted(id: int) -> Any:
     return redirect(f"/?done=restored&{kind.name.lower()}={restored}#people", 303)
 
 
+def download_backup() -> Any:
+    """A copy of the database as it is now, as `promapp-lite backup` makes it; kept only while it is sent."""
+    copy = store().path.with_name(f"download-{secrets.token_hex(8)}.db")
+    try:
+        backup.backup(store(), copy)
+    except Refused as refusal:
+        return page(503, refused={"health": str(refusal)})
+    name = f"promapp-lite-{datetime.now(UTC):%Y-%m-%d}.db"
+    answer = send_file(copy, "application/vnd.sqlite3", as_attachment=True, download_name=name)
+    answer.direct_passthrough = False  # else nobody is told when it has been sent
+    answer.call_on_close(lambda: copy.unlink(missing_ok=True))
+    return answer
+
+
 def activity_csv() -> Response:
     """The activity that passes the filter, as a file."""
     lines = feed.export(store(), request.args)
@@ -144,6 +158,7 @@ ROUTES = (
     ("/tokens", "POST", create_token),
     (f"/tokens/<{ID}>/revoke", "POST", revoke_token),
     (f"/restore/<{ID}>", "POST", restore_deleted),
+    ("/backup", "POST", download_backup),
     ("/activity.csv", "GET", activity_csv),
     ("/favicon.svg", "GET", favicon),
 )
