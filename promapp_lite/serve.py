@@ -4,7 +4,6 @@ import contextlib
 import ipaddress
 import logging
 import os
-import re
 import signal
 import socket
 import threading
@@ -51,7 +50,7 @@ WAITRESS: dict[str, Any] = {
     "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
     "log_socket_errors": False,  # a client that went away is no news
 }
-ONCE = re.compile(rb"^(host|content-length|transfer-encoding|authorization|content-type)[ \t]*:", re.I | re.M)
+ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type")
 
 
 class Parser(HTTPRequestParser):
@@ -59,10 +58,11 @@ class Parser(HTTPRequestParser):
 
     def parse_header(self, header_plus: bytes) -> None:
         """Raise ParsingError for a doubled framing header, or both ways of framing."""
-        names = [name.lower() for name in ONCE.findall(header_plus)]
-        if len(names) != len(set(names)):
+        lower = header_plus.lower()
+        times = {name: lower.count(b"\r\n%b:" % name) for name in ONCE}
+        if max(times.values()) > 1:
             raise ParsingError("A header that may be there once was sent twice")
-        if b"content-length" in names and b"transfer-encoding" in names:
+        if times[b"content-length"] and times[b"transfer-encoding"]:
             raise ParsingError("Both Content-Length and Transfer-Encoding were sent")
         super().parse_header(header_plus)
 
