@@ -160,6 +160,7 @@ def doors(settings: Settings) -> list[Door]:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; Refused where it cannot begin."""
     opened = doors(settings)
+    workers.possible(settings.processes)
     store = open_store(settings.data_dir)
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(door.scheme == "https" for door in opened) else None

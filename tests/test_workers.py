@@ -16,6 +16,7 @@ from conftest import ROOT, free_port, wait_for
 
 from promapp_lite.host import workers
 from promapp_lite.store import admins, opening, tokens
+from promapp_lite.store.admins import Refused
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -186,3 +187,11 @@ def test_usual(monkeypatch):
     assert workers.usual() == 2
     monkeypatch.delattr(os, "fork")
     assert workers.usual() == 1
+
+
+def test_no_fork(monkeypatch):
+    """Where there is no fork, asking for several is refused in words, and one is fine."""
+    monkeypatch.delattr(os, "fork")
+    workers.possible(1)
+    with pytest.raises(Refused, match="Linux and macOS"):
+        workers.possible(2)

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from promapp_lite.store.admins import Refused
+
 log = logging.getLogger("promapp_lite")
 
 MOST = 4
@@ -24,6 +26,12 @@ END_SECONDS = 30  # that workers have to finish what they have in hand
 def usual() -> int:
     """How many processes serve when nobody says: one a core up to four, one where fork is missing."""
     return min(os.cpu_count() or 1, MOST) if hasattr(os, "fork") else 1
+
+
+def possible(count: int) -> None:
+    """Refused for several processes where the system cannot fork."""
+    if count > 1 and not hasattr(os, "fork"):
+        raise Refused("Several processes are for Linux and macOS; leave out --processes here.")
 
 
 def run(count: int, work: Callable[[int], None]) -> None:
