@@ -24,6 +24,10 @@ class Json(logging.Formatter):
 
 def set_up(form: str) -> None:
     """Write what happens to stderr in this format from now on."""
+    # No line says where in the program it was written, so nothing need be found out about that
+    # (Python's documentation, "Logging HOWTO", "Optimization").
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
