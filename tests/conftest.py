@@ -19,6 +19,10 @@ from promapp_lite.settings import Settings
 from promapp_lite.store import admins, db, opening, tokens
 from promapp_lite.web import console
 
+# A shell that starts us in the background lets us ignore Ctrl-C, and so would every program we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery"
 

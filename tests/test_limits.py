@@ -1,5 +1,7 @@
 """The documented limits, each with its status, and S10: a small request never costs much."""
 
+import sqlite3
+
 import pytest
 
 from promapp_lite.scim import discovery
@@ -142,3 +144,28 @@ def test_the_configuration_tells_the_limits(send):
     assert config["filter"]["maxResults"] == discovery.MAX_PAGE == 1000
     assert config["bulk"]["maxOperations"] == 1000
     assert config["bulk"]["maxPayloadSize"] == 4 * 1024 * 1024
+
+
+def test_a_page_broken_off_while_its_rows_are_fetched(send, monkeypatch):
+    """SQLite's own exception, which no statement's beginning raises, is the same refusal."""
+    for number in range(50):
+        send("POST", "/Users", {"userName": f"u{number}", "x": ["y" * 1000] * 50})
+    asked = iter([0.0, *[0.0] * 20, *[1e9] * 10_000])
+    monkeypatch.setattr("promapp_lite.store.db.time.monotonic", lambda: next(asked))
+    monkeypatch.setattr("promapp_lite.store.db.STEPS", 10)
+    answer = send("GET", "/Users?filter=x pr&count=50")
+    assert (answer.status, answer.json["scimType"]) == (400, "tooMany")
+
+
+def test_a_damaged_page(send, store, monkeypatch):
+    """A fault that shows while rows are fetched is a 503, not a 500."""
+
+    class Broken:
+        def fetchone(self):
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+    run = store.run
+    monkeypatch.setattr(
+        store, "run", lambda statement, **values: Broken() if "id" in values else run(statement, **values)
+    )
+    assert send("GET", "/Users/x").status == 503

@@ -17,6 +17,7 @@ from promapp_lite.host import selfsigned, tls
 from promapp_lite.settings import Settings
 from promapp_lite.store import copies, opening
 from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import FAULTS
 
 SOON = timedelta(days=30)
 LOW = 500 * 1024 * 1024
@@ -66,7 +67,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         with found.connection_context():
             known = opening.steps(found)
         opening.refuse_newer(file, known)
-    except copies.FAULTS as error:
+    except FAULTS as error:
         yield Finding("fail", "database", str(error), "promapp-lite restore with the last good backup")
     except Refused as refusal:
         yield Finding("fail", "database", str(refusal), "install the newer promapp-lite")
@@ -145,7 +146,7 @@ def clock(settings: Settings) -> Iterator[Finding]:
     """Whether the clock can be right: not before this program, nor before what it has written."""
     now = wire.now()
     found = copies.reading(settings.data_dir / opening.DATABASE)
-    with contextlib.suppress(*copies.FAULTS), found.connection_context():
+    with contextlib.suppress(*FAULTS), found.connection_context():
         last = found.execute_sql(LAST).fetchone()[0] or ""
         if now < max(last, BEGINNING):
             told = f"it says {now}, but something happened at {last or BEGINNING}"

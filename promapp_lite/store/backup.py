@@ -8,7 +8,7 @@ from pathlib import Path
 
 from promapp_lite.store import activity, copies, opening
 from promapp_lite.store.admins import Refused
-from promapp_lite.store.db import Store
+from promapp_lite.store.db import FAULTS, Store
 
 log = logging.getLogger("promapp_lite")
 
@@ -23,7 +23,7 @@ def backup(store: Store, target: Path) -> None:
         raise Refused(f"{target} exists already: nothing was overwritten.")
     try:
         copies.copy(store.database, target)
-    except (OSError, *copies.FAULTS) as error:
+    except (OSError, *FAULTS) as error:
         raise Refused(f"The backup {target} could not be made: {error}.") from None
 
 
@@ -57,7 +57,7 @@ def check(source: Path) -> None:
         database = copies.reading(source)
         with database.connection_context():
             known = opening.steps(database)
-    except copies.FAULTS as error:
+    except FAULTS as error:
         raise Refused(f"{source} cannot be restored: {error}. Nothing was changed.") from None
     if not any(each.applied for each in known):
         raise Refused(f"{source} is no backup of promapp-lite. Nothing was changed.")
@@ -70,7 +70,7 @@ def take(source: Path, target: Path) -> None:
         database = copies.reading(source)
         with database.connection_context():
             copies.copy(database, target)
-    except (OSError, *copies.FAULTS) as error:
+    except (OSError, *FAULTS) as error:
         raise Refused(f"{source} could not be copied: {error}. Nothing was changed.") from None
 
 
@@ -120,7 +120,7 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
                 log.info("today's copy is %s", made)
             if gone := activity.prune(store, days):
                 log.info("%d activity rows older than %d days are forgotten", gone, days)
-        except (Refused, OSError, *copies.FAULTS) as error:
+        except (Refused, OSError, *FAULTS) as error:
             log.error("today's copy: %s", error)
         store.close()
         wait = LOOK_SECONDS

@@ -9,7 +9,6 @@ from peewee import DatabaseError, SqliteDatabase
 from promapp_lite.store.admins import Refused
 
 UNFINISHED = ".part"
-FAULTS = (DatabaseError, sqlite3.DatabaseError)  # fetching rows raises the latter, unwrapped
 
 
 def copy(database: SqliteDatabase, target: Path) -> None:

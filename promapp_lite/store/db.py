@@ -5,13 +5,14 @@ Peewee describes each query once; its SQL is compiled on first use and executed 
 """
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import OperationalError, Query, SqliteDatabase, Value
+from peewee import DatabaseError, Query, SqliteDatabase, Value
 
 from promapp_lite import wire
 
@@ -26,6 +27,10 @@ PRAGMAS = {
 BUSY_SECONDS = 10
 STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
 Result = TypeVar("Result")
+
+
+# What the engine raises: wrapped by Peewee while a statement begins, plain while its rows are fetched.
+FAULTS = (DatabaseError, sqlite3.DatabaseError)
 
 
 class TooLong(Exception):
@@ -99,7 +104,7 @@ class Store:
         connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
         try:
             yield
-        except OperationalError as error:
+        except FAULTS as error:
             if "interrupted" not in str(error):
                 raise
             raise TooLong from None

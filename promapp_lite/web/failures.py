@@ -4,7 +4,6 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-import peewee
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -12,6 +11,7 @@ from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.scim.schema import Kind
 from promapp_lite.store import activity
+from promapp_lite.store.db import FAULTS
 from promapp_lite.web.answers import refusal
 from promapp_lite.web.auth import Api, mount_of
 
@@ -36,8 +36,8 @@ def init_app(app: Flask) -> None:
     """Answer every failure in the caller's own format."""
     app.register_error_handler(ScimError, answer)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(peewee.OperationalError, from_database)
-    app.register_error_handler(peewee.DatabaseError, from_database)
+    for fault in FAULTS:
+        app.register_error_handler(fault, from_database)
     app.register_error_handler(Exception, from_bug)
 
 
@@ -60,7 +60,7 @@ def from_http(error: HTTPException) -> Response:
     return found
 
 
-def from_database(error: peewee.DatabaseError) -> Response:
+def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
     log.error("database: %s", error)
     if mount_of(request.path) is None:
@@ -94,7 +94,7 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     facts = {"scim_type": error.scim_type, "detail": error.detail, **facts}
     try:
         api.store.transact(lambda: activity.record(api.store, api.caller, "fail", error.status, **facts))
-    except peewee.DatabaseError as fault:
+    except FAULTS as fault:
         log.error("database: %s", fault)
 
 
