@@ -27,13 +27,17 @@ class Sample(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """The rounds of one workload by one contender at one number of connections, taken together."""
+    """The rounds of one workload by one contender at one number of connections, taken together.
+
+    `least` is the CPU of the round that was disturbed least.
+    """
 
     rate: float
     p50: float
     p99: float
     errors: int
     cpu: float
+    least: float
     requests: int
     rounds: list[float]
 
@@ -111,6 +115,7 @@ def together(samples: list[Sample]) -> Cell:
         round(got.p99, 3),
         sum(each.errors for each in samples),
         round(got.cpu, 4),
+        round(min(each.cpu for each in samples), 4),
         sum(each.requests for each in samples),
         rates,
     )

@@ -295,7 +295,7 @@ def goals_table(found: list[Goal]) -> str:
 
 CHART = ("get", "filter-user-name", "patch", "post", "add-1000", "page-deep")
 COLOURS = ("#1a7f5a", "#8b949e", "#4c78a8", "#b07aa1", "#d6862b", "#c44e52")
-BAR, GAP, LEFT, WIDTH, RIGHT = 14, 18, 190, 420, 110
+BAR, GAP, LEFT, WIDTH, RIGHT = 14, 18, 220, 420, 80
 
 
 def chart(run: Found, connections: str = "16") -> str:

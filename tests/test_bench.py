@@ -19,7 +19,7 @@ PEER = "a-peer"
 def cell(rate, cpu=1.0, rounds=()):
     """A measured cell."""
     got = {"rate": rate, "p50": 1.0, "p99": 2.0, "errors": 0, "cpu": cpu}
-    return got | {"requests": 10, "rounds": list(rounds) or [rate]}
+    return got | {"least": cpu, "requests": 10, "rounds": list(rounds) or [rate]}
 
 
 @pytest.fixture
@@ -246,6 +246,13 @@ def test_planted(tmp_path):
     assert resources.get(store, GROUPS, planted.groups[1000][0]).id
     assert len(groups.members_of(store, planted.groups[1000])[0]) == 1000
     store.close()
+
+
+def test_the_guard_takes_the_least_disturbed_rounds():
+    """A busy machine makes no miss."""
+    row = {"1": {OURS: cell(1, 9.0) | {"least": 1.5}, BARE: cell(1, 2.0) | {"least": 1.0}}}
+    assert short.ratios({"get": row}) == {"get": 1.5}
+    assert together([Sample(1, 1, 1, 1, 0, cpu) for cpu in (3, 1, 2)])[4:6] == (2, 1)
 
 
 def test_the_guard():
