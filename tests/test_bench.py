@@ -27,8 +27,15 @@ def found():
     """A run of one size with one peer that cannot filter."""
     get = {OURS: cell(800, 1.5), BARE: cell(1000, 1.0, [900, 1000, 1100]), PEER: cell(400)}
     cells = {"get": {"16": get}, "filter-title": {"16": get | {PEER: {"fails": "400 no such thing"}}}}
-    memory = {name: {when: {"rss": 9, "anonymous": 8} for when in ("filled", "after")} for name in get}
-    synced = {"seconds": 2.0, "requests": 100, "cpu": 0.5, "memory": {"rss": 130.0, "anonymous": 1.0}}
+    memory = {
+        name: {when: {"rss": 9, "anonymous": 8, "pss": 7} for when in ("filled", "after")} for name in get
+    }
+    synced = {
+        "seconds": 2.0,
+        "requests": 100,
+        "cpu": 0.5,
+        "memory": {"rss": 130.0, "anonymous": 1.0, "pss": 99.0},
+    }
     return {
         "at": "2026-01-01",
         "machine": {"cpu": "x", "cores": 2, "python": "3", "system": "y", "load": 0},
