@@ -23,6 +23,7 @@ from bench.sync import PEOPLE
 from bench.workloads import SHORT, WORKLOADS, Workload
 
 SYNC = "sync"
+ROUNDS = 3
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -52,7 +53,7 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--connections", type=numbers, default=(1, 16), metavar="N,M", help="1,16 by default")
     parser.add_argument("--seconds", type=int, default=1, help="of one round; 1 by default")
-    parser.add_argument("--rounds", type=int, default=3, help="3 by default")
+    parser.add_argument("--rounds", type=int, help="3 by default, 4 with --short")
     parser.add_argument("--threads", type=int, default=4, help="of every Waitress; 4 by default")
     parser.add_argument(
         "--serve", default="", metavar="OPTIONS", help="further options of promapp-lite serve"
@@ -89,7 +90,7 @@ def contenders(asked: argparse.Namespace) -> list[Contender]:
 def whole(asked: argparse.Namespace) -> dict[str, Any]:
     """The comparison."""
     wanted: list[Workload] = [each for each in WORKLOADS if not asked.only or each.key in asked.only]
-    pace = Pace(asked.seconds, asked.rounds, asked.connections)
+    pace = Pace(asked.seconds, asked.rounds or ROUNDS, asked.connections)
     here = contenders(asked)
     run: dict[str, Any] = {
         "at": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -114,7 +115,8 @@ def guard(asked: argparse.Namespace) -> int:
     expected = {} if asked.store else short.stored()
     wanted = [each for each in WORKLOADS if each.key in SHORT]
     here: list[Contender] = [Ours(asked.threads, tuple(asked.serve.split())), Bare(asked.threads)]
-    found = measure(here, short.PEOPLE, wanted, Pace(asked.seconds, asked.rounds, (1,)), say)
+    pace = Pace(asked.seconds, asked.rounds or short.ROUNDS, (1,))
+    found = measure(here, short.PEOPLE, wanted, pace, say)
     measured = short.ratios(found["cells"])
     for key, value in measured.items():
         print(f"{key}: {value:.2f} times the CPU of bare")

@@ -5,7 +5,7 @@ import os
 import shutil
 import statistics
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,13 +27,17 @@ class Sample(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """The rounds of one workload by one contender at one number of connections, taken together."""
+    """The rounds of one workload by one contender at one number of connections, taken together.
+
+    `least` is the CPU of the round that was disturbed least.
+    """
 
     rate: float
     p50: float
     p99: float
     errors: int
     cpu: float
+    least: float
     requests: int
     rounds: list[float]
 
@@ -67,18 +71,30 @@ def ticks_of(pid: int) -> int:
 
 
 def resident(pids: Iterable[int]) -> dict[str, float]:
-    """Resident memory in MiB: all of it, and what is not pages of files (which the system takes back)."""
-    found = {"VmRSS": 0, "RssAnon": 0}
+    """Resident memory in MiB: added up, without pages of files, and with what processes share counted once.
+
+    The system takes pages of files back when it needs them; a process and its forks share pages (Pss).
+    """
+    found = dict.fromkeys(("VmRSS", "RssAnon", "Pss"), 0)
     for pid in pids:
+        for name, kib in memory_lines(pid):
+            if name in found:
+                found[name] += kib
+    rss, anonymous, pss = (round(kib / 1024, 1) for kib in found.values())
+    return {"rss": rss, "anonymous": anonymous, "pss": pss}
+
+
+def memory_lines(pid: int) -> Iterator[tuple[str, int]]:
+    """What /proc says of a process's memory, in KiB."""
+    for file in ("status", "smaps_rollup"):
         try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except FileNotFoundError:
+            lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        except OSError:
             continue
         for line in lines:
             name, _, value = line.partition(":")
-            if name in found:
-                found[name] += int(value.split()[0])
-    return {"rss": round(found["VmRSS"] / 1024, 1), "anonymous": round(found["RssAnon"] / 1024, 1)}
+            if value.endswith(" kB"):
+                yield name, int(value.split()[0])
 
 
 def wrk(url: str, script: Path, connections: int, seconds: int, pids: list[int]) -> Sample:
@@ -111,6 +127,7 @@ def together(samples: list[Sample]) -> Cell:
         round(got.p99, 3),
         sum(each.errors for each in samples),
         round(got.cpu, 4),
+        round(min(each.cpu for each in samples), 4),
         sum(each.requests for each in samples),
         rates,
     )

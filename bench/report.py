@@ -10,6 +10,7 @@ from bench.measure import spread
 from bench.workloads import WORKLOADS
 
 TITLES = {each.key: each.title for each in WORKLOADS}
+KINDS = ("rss", "anonymous", "pss")
 HOT = [each.key for each in WORKLOADS if each.hot]
 Found = dict[str, Any]
 
@@ -127,12 +128,11 @@ def beside(found: Found, name: str) -> str:
 def memory_table(memory: Found) -> str:
     """Resident memory when filled and after the workloads."""
     rows = [
-        [name, *(shown(found[when][kind]) for when in ("filled", "after") for kind in ("rss", "anonymous"))]
+        [name, *(shown(found[when][kind]) for when in ("filled", "after") for kind in KINDS)]
         for name, found in memory.items()
     ]
-    return table(
-        ["memory, MiB", "filled: resident", "not of files", "after all: resident", "not of files"], rows
-    )
+    more = ["not of files", "shared once"]
+    return table(["memory, MiB", "filled: resident", *more, "after all: resident", *more], rows)
 
 
 def sync_table(run: Found) -> str:
@@ -140,7 +140,7 @@ def sync_table(run: Found) -> str:
     rows = []
     for name, found in run["sync"].items():
         if "fails" in found:
-            rows.append([name, "fails", "–", "–", "–", "–"])
+            rows.append([name, "fails", *["–"] * 6])
             continue
         over = ratio(run["sync"], name, OURS, "seconds")
         rows.append(
@@ -150,10 +150,22 @@ def sync_table(run: Found) -> str:
                 shown(over),
                 shown(found["requests"] / found["seconds"]),
                 shown(found["cpu"]),
-                shown(found["memory"]["rss"]),
+                *(shown(found["memory"][kind]) for kind in KINDS),
             ]
         )
-    return table(["initial sync", "seconds", "of ours", "req/s", "CPU ms", "resident MiB"], rows)
+    return table(
+        [
+            "initial sync",
+            "seconds",
+            "of ours",
+            "req/s",
+            "CPU ms",
+            "resident MiB",
+            "not of files",
+            "shared once",
+        ],
+        rows,
+    )
 
 
 def failures(run: Found) -> list[str]:
@@ -295,7 +307,7 @@ def goals_table(found: list[Goal]) -> str:
 
 CHART = ("get", "filter-user-name", "patch", "post", "add-1000", "page-deep")
 COLOURS = ("#1a7f5a", "#8b949e", "#4c78a8", "#b07aa1", "#d6862b", "#c44e52")
-BAR, GAP, LEFT, WIDTH, RIGHT = 14, 18, 190, 420, 110
+BAR, GAP, LEFT, WIDTH, RIGHT = 14, 18, 220, 420, 80
 
 
 def chart(run: Found, connections: str = "16") -> str:

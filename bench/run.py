@@ -158,20 +158,21 @@ class Row:
         for turn in range(self.pace.rounds):
             order = self.ready[turn % len(self.ready) :] + self.ready[: turn % len(self.ready)]
             for each in order:
-                if each.name not in self.fails and turn < self.rounds(each):
+                if each.name not in self.fails and turn < self.rounds(each, connections):
                     self.once(each, connections, samples)
         return {
             each: {"fails": self.fails[each]} if each in self.fails else together(samples[each])._asdict()
             for each in dict.fromkeys([*samples, *self.fails])
         }
 
-    def seconds(self, contender: Contender) -> int:
-        """Longer where answers come slowly, so that some come."""
-        return min(LONGEST, max(self.pace.seconds, math.ceil(4 * self.waits[contender.name])))
+    def seconds(self, contender: Contender, connections: int) -> int:
+        """Longer where answers come slowly, so that each connection gets some."""
+        needed = math.ceil((connections + 3) * self.waits[contender.name])
+        return max(self.pace.seconds, min(LONGEST, needed))
 
-    def rounds(self, contender: Contender) -> int:
-        """Fewer where each takes long."""
-        return self.pace.rounds if self.seconds(contender) <= 2 * self.pace.seconds else 1
+    def rounds(self, contender: Contender, connections: int) -> int:
+        """One where each takes long."""
+        return self.pace.rounds if self.seconds(contender, connections) <= 2 * self.pace.seconds else 1
 
     def once(self, contender: Contender, connections: int, samples: dict[str, list[Sample]]) -> None:
         """One run of wrk; an error answer is a failure of a peer, and the end of the run for ours."""
@@ -179,7 +180,7 @@ class Row:
         file = workloads.script(plan, contender.token, contender.folder, next(workloads.stamps))
         url = f"http://127.0.0.1:{contender.port}"
         try:
-            got = wrk(url, file, connections, self.seconds(contender), contender.pids())
+            got = wrk(url, file, connections, self.seconds(contender, connections), contender.pids())
             if got.errors:
                 raise Unfit(f"{got.errors:,} of {got.requests:,} answers were errors")
             if not got.requests:

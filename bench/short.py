@@ -11,12 +11,15 @@ from bench.contenders import BARE, OURS
 
 EXPECTED = Path(__file__).with_name("expected.json")
 MARGIN = 0.15
-PEOPLE = 1_000
+PEOPLE, ROUNDS = 1_000, 4
 
 
 def ratios(cells: dict[str, Any]) -> dict[str, float]:
-    """CPU a request of ours over that of the bare application, at one connection."""
-    return {key: round(row["1"][OURS]["cpu"] / row["1"][BARE]["cpu"], 3) for key, row in cells.items()}
+    """CPU a request of ours over that of the bare application, at one connection.
+
+    The round that was disturbed least counts: a busy machine adds processor time, it never takes any away.
+    """
+    return {key: round(row["1"][OURS]["least"] / row["1"][BARE]["least"], 3) for key, row in cells.items()}
 
 
 def misses(measured: dict[str, float], expected: dict[str, float]) -> list[str]:

@@ -19,7 +19,7 @@ PEER = "a-peer"
 def cell(rate, cpu=1.0, rounds=()):
     """A measured cell."""
     got = {"rate": rate, "p50": 1.0, "p99": 2.0, "errors": 0, "cpu": cpu}
-    return got | {"requests": 10, "rounds": list(rounds) or [rate]}
+    return got | {"least": cpu, "requests": 10, "rounds": list(rounds) or [rate]}
 
 
 @pytest.fixture
@@ -27,8 +27,15 @@ def found():
     """A run of one size with one peer that cannot filter."""
     get = {OURS: cell(800, 1.5), BARE: cell(1000, 1.0, [900, 1000, 1100]), PEER: cell(400)}
     cells = {"get": {"16": get}, "filter-title": {"16": get | {PEER: {"fails": "400 no such thing"}}}}
-    memory = {name: {when: {"rss": 9, "anonymous": 8} for when in ("filled", "after")} for name in get}
-    synced = {"seconds": 2.0, "requests": 100, "cpu": 0.5, "memory": {"rss": 130.0, "anonymous": 1.0}}
+    memory = {
+        name: {when: {"rss": 9, "anonymous": 8, "pss": 7} for when in ("filled", "after")} for name in get
+    }
+    synced = {
+        "seconds": 2.0,
+        "requests": 100,
+        "cpu": 0.5,
+        "memory": {"rss": 130.0, "anonymous": 1.0, "pss": 99.0},
+    }
     return {
         "at": "2026-01-01",
         "machine": {"cpu": "x", "cores": 2, "python": "3", "system": "y", "load": 0},
@@ -246,6 +253,13 @@ def test_planted(tmp_path):
     assert resources.get(store, GROUPS, planted.groups[1000][0]).id
     assert len(groups.members_of(store, planted.groups[1000])[0]) == 1000
     store.close()
+
+
+def test_the_guard_takes_the_least_disturbed_rounds():
+    """A busy machine makes no miss."""
+    row = {"1": {OURS: cell(1, 9.0) | {"least": 1.5}, BARE: cell(1, 2.0) | {"least": 1.0}}}
+    assert short.ratios({"get": row}) == {"get": 1.5}
+    assert together([Sample(1, 1, 1, 1, 0, cpu) for cpu in (3, 1, 2)])[4:6] == (2, 1)
 
 
 def test_the_guard():
