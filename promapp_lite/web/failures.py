@@ -62,10 +62,17 @@ def from_http(error: HTTPException) -> Response:
 
 def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
-    log.error("database: %s", error)
+    log.error("database: %s", first(error))
     if mount_of(request.path) is None:
         return plain(503, DETAILS[503])
     return refusal(ScimError(503, None, DETAILS[503]))
+
+
+def first(error: BaseException) -> BaseException:
+    """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
+    while isinstance(error.__context__, FAULTS):
+        error = error.__context__
+    return error
 
 
 def from_bug(error: Exception) -> Response:
@@ -95,7 +102,7 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     try:
         api.store.transact(lambda: activity.record(api.store, api.caller, "fail", error.status, **facts))
     except FAULTS as fault:
-        log.error("database: %s", fault)
+        log.error("database: %s", first(fault))
 
 
 def subject() -> dict[str, object]:
