@@ -13,7 +13,6 @@ from promapp_lite.commands import main
 PACKAGE = ROOT / "promapp_lite"
 # the upper ones first
 ROOMS = ("commands", "serve", "host", "factory", "web", "entra", "store", "scim", "settings", "wire")
-SAME_FLOOR = {("settings", "wire")}
 FOREIGN = {  # which room may import which library
     "flask": {"factory", "web", "serve"},
     "flask_httpauth": {"web"},

@@ -16,7 +16,7 @@ from typing import Any
 
 from promapp_lite import wire
 from promapp_lite.scim.errors import ScimError, bad
-from promapp_lite.scim.schema import Attribute, Kind, Path, resolve
+from promapp_lite.scim.schema import NAME_RULE, Attribute, Kind, Path, resolve
 
 MAX_LENGTH = 4000
 MAX_TERMS = 50
@@ -62,7 +62,7 @@ def value_resolver(attribute: Attribute) -> Resolver:
 
     def find(path: str) -> Path:
         sub = attribute.sub(path)
-        if not re.fullmatch(r"[A-Za-z_$][\w$-]*", path, re.ASCII):
+        if not NAME_RULE.fullmatch(path):
             raise bad("invalidFilter", f"{path!r} is not a sub-attribute of {attribute.name}.")
         return Path(None, sub)
 

@@ -171,7 +171,7 @@ def resolve_sub(path: Path, name: str) -> Any:
     """The sub-attribute behind the closing bracket."""
     try:
         return filters.value_resolver(path.leaf)(name).attribute
-    except Exception:
+    except ScimError:
         raise bad("invalidPath", f"{name!r} is not a sub-attribute of {path}.") from None
 
 

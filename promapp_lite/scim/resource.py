@@ -7,7 +7,7 @@ import orjson
 
 from promapp_lite.scim import members
 from promapp_lite.scim.errors import bad
-from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, spread
+from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, key_of, spread
 from promapp_lite.scim.schema import USERS, Kind, Path, resolve
 
 
@@ -63,7 +63,7 @@ def same(one: Any, other: Any) -> bool:
     """Whether two values are the same JSON: true is not 1 there."""
     if isinstance(one, str) or isinstance(other, str) or one is other:
         return bool(one == other)
-    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+    return key_of(one) == key_of(other)
 
 
 def flat(document: Document) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from promapp_lite import wire
-from promapp_lite.store import tokens
+from promapp_lite.store import disk, tokens
 from promapp_lite.store.db import Store
 from promapp_lite.store.models import Group, User
 from promapp_lite.web.auth import mount_of
@@ -97,7 +97,7 @@ class State(Collector):
             kept.add_metric((state,), count(self.store, state))
         yield kept
         yield GaugeMetricFamily(
-            "promapp_lite_database_bytes", "Size of the database with its log.", value=bytes_of(self.store)
+            "promapp_lite_database_bytes", "Size of the database with its log.", value=disk.size(self.store)
         )
 
 
@@ -122,12 +122,6 @@ def state_of(token: tokens.Listed, now: str, soon: str) -> str:
     """A token's state, where the last days of a live one are a state of their own."""
     state = token.state(now)
     return "expiring" if state == "live" and token.expires <= soon else state
-
-
-def bytes_of(store: Store) -> int:
-    """The bytes of the database and of the log beside it."""
-    files = (store.path, store.path.with_name(f"{store.path.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def init_app(app: Flask) -> None:
