@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from bench.client import Client
 from promapp_lite.scim import resource
 from promapp_lite.scim.schema import GROUPS, USERS, Kind
-from promapp_lite.store import opening, resources
+from promapp_lite.store import follow, opening, resources
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Store
 
@@ -98,17 +98,21 @@ def names(size: int) -> list[str]:
 def plant(folder: Path, people: int) -> Seeded:
     """Fill a data folder of ours through the store, in one transaction; kept as seed.json beside it."""
     store = opening.open_store(folder)
-    with store.lock, store.database.atomic("IMMEDIATE"):
+
+    def work() -> Seeded:
         ids = [make(store, USERS, person(n)) for n in range(people + people // (ALONE - 1))]
         joined = [id for n, id in enumerate(ids) if n % ALONE]
         groups = {
             size: [make(store, GROUPS, group(name, joined[:size])) for name in names(size)]
             for size in group_sizes(people)
         }
+        return Seeded(ids, groups)
+
+    seeded = store.transact(work)
+    follow.catch_up(store)
     store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
-    seeded = Seeded(ids, groups)
-    (folder / "seed.json").write_text(json.dumps([ids, list(groups.items())]), "utf-8")
+    (folder / "seed.json").write_text(json.dumps([seeded.people, list(seeded.groups.items())]), "utf-8")
     return seeded
 
 

@@ -9,7 +9,7 @@ from promapp_lite.settings import Settings
 from promapp_lite.store.db import Store
 from promapp_lite.store.denials import Denials
 from promapp_lite.store.opening import open_store
-from promapp_lite.web import auth, bulk, console, failures, health, scim, watch
+from promapp_lite.web import auth, bulk, console, failures, health, metrics, scim, watch
 
 PACKAGE = Path(__file__).parent
 
@@ -29,6 +29,6 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.extensions["store"] = store or open_store(settings.data_dir)
     app.extensions["probes"] = {}
     app.extensions["denials"] = Denials(app.extensions["store"])
-    for room in (watch, auth, failures, health, scim, bulk, console):
+    for room in (watch, auth, failures, health, metrics, scim, bulk, console):
         room.init_app(app)
     return app

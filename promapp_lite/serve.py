@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from promapp_lite import wire
 from promapp_lite.factory import create_app
@@ -28,16 +29,20 @@ from promapp_lite.host import frozen, proxy, selfsigned, tls, workers
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
-from promapp_lite.store import backup
+from promapp_lite.store import backup, follow
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store, serving_lock
-from promapp_lite.web import watch
+from promapp_lite.web import metrics, watch
 from promapp_lite.web.answers import HEADERS, SCIM_JSON
 
 log = logging.getLogger("promapp_lite")
 
 JOIN_SECONDS = 30
+PATIENCE, PAUSE = (
+    10,
+    0.001,
+)  # rounds of the loop, and their seconds, left to another process to take a connection
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
     "asyncore_use_poll": True,
@@ -50,7 +55,11 @@ WAITRESS: dict[str, Any] = {
     "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
     "log_socket_errors": False,  # a client that went away is no news
 }
-ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type")
+LENGTH, CODING = b"\r\ncontent-length:", b"\r\ntransfer-encoding:"
+ONCE = (b"\r\nhost:", LENGTH, CODING, b"\r\nauthorization:", b"\r\ncontent-type:")
+
+
+ALONE = workers.Share(workers.counts(1), 0)
 
 
 class Parser(HTTPRequestParser):
@@ -59,12 +68,26 @@ class Parser(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
         """Raise ParsingError for a doubled framing header, or both ways of framing."""
         lower = header_plus.lower()
-        times = {name: lower.count(b"\r\n%b:" % name) for name in ONCE}
-        if max(times.values()) > 1:
-            raise ParsingError("A header that may be there once was sent twice")
-        if times[b"content-length"] and times[b"transfer-encoding"]:
+        for name in ONCE:
+            if lower.count(name) > 1:
+                raise ParsingError("A header that may be there once was sent twice")
+        if LENGTH in lower and CODING in lower:
             raise ParsingError("Both Content-Length and Transfer-Encoding were sent")
         super().parse_header(header_plus)
+
+
+class Answer(WSGITask):
+    """An answer whose head and body leave in one piece: one system call, one packet, one TLS record."""
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the answer."""
+        if self.wrote_header or not self.complete or self.content_length != len(data) or not self.has_body:
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        self.content_bytes_written += len(data)
+        self.channel.write_soon(head + data)
 
 
 class Refusal(ErrorTask):
@@ -79,15 +102,67 @@ class Refusal(ErrorTask):
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
         method, path = getattr(self.request, "command", "-"), getattr(self.request, "path", "-")
-        watch.tell(method, path, error.code, 0, None)
+        watch.tell(watch.Seen(time.time(), 0, method, path, None, error.code, None))
         self.content_length = len(body)
         self.write(body)
+
+
+class Dispatcher(ThreadedTaskDispatcher):
+    """Gives a request to the thread that was idle last: what it needs is still in the caches.
+
+    Waitress wakes the one that was idle first, and through a Condition, which takes two more handovers of
+    the interpreter.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle: list[SimpleQueue[Any]] = []
+
+    def handler_thread(self, thread_no: int) -> None:
+        """Work until told to stop."""
+        mine: SimpleQueue[Any] = SimpleQueue()
+        while (task := self.next(mine)) is not None:
+            try:
+                task.service()
+            except BaseException:
+                self.logger.exception("Exception when servicing %r", task)
+        with self.lock:
+            self.stop_count -= 1
+            self.threads.discard(thread_no)
+            self.thread_exit_cv.notify()
+
+    def next(self, mine: "SimpleQueue[Any]") -> Any:
+        """The request that waits longest, else the next one; None to stop."""
+        with self.lock:
+            if self.stop_count:
+                return None
+            if self.queue:
+                return self.queue.popleft()
+            self.idle.append(mine)
+        return mine.get()
+
+    def add_task(self, task: Any) -> None:
+        """Give a request to an idle thread, or let it wait."""
+        with self.lock:
+            if self.idle:
+                self.idle.pop().put(task)
+            else:
+                self.queue.append(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
+        """Let the threads finish what they have in hand."""
+        self.set_thread_count(0)
+        with self.lock:
+            while self.idle:
+                self.idle.pop().put(None)
+        return bool(super().shutdown(cancel_pending, timeout))
 
 
 class Channel(HTTPChannel):
     """One connection."""
 
     parser_class = Parser
+    task_class = Answer
     error_task_class = Refusal
 
 
@@ -95,13 +170,34 @@ class SecureChannel(tls.Channel, Channel):
     """One connection over TLS."""
 
 
-class Server(TcpWSGIServer):
+class Fair(TcpWSGIServer):
+    """A door that leaves a new connection to a process that holds fewer, if that one takes it soon."""
+
+    share = ALONE
+    left = 0
+
+    def readable(self) -> bool:
+        """Whether there may be connections; asked in each round of the loop."""
+        self.share.tell(len(self._map))
+        return bool(super().readable())
+
+    def handle_accept(self) -> None:
+        """Take a connection, or leave it to another process for this round."""
+        if self.share.crowded() and self.left < PATIENCE:
+            self.left += 1
+            time.sleep(PAUSE)
+        else:
+            self.left = 0
+            super().handle_accept()
+
+
+class Server(Fair):
     """A plain door."""
 
     channel_class = Channel
 
 
-class SecureServer(tls.Server):
+class SecureServer(Fair, tls.Server):
     """An https door."""
 
     channel_class = SecureChannel
@@ -165,7 +261,6 @@ def run(settings: Settings) -> None:
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(door.scheme == "https" for door in opened) else None
         bound = [(door, door.bind()) for door in opened]
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         signal.signal(signal.SIGTERM, end)
         tell(settings, shown)
         frozen.follow_starter()
@@ -173,28 +268,39 @@ def run(settings: Settings) -> None:
             store.close()
             serve_with_workers(settings, bound, shown)
         else:
-            serve_here(settings, store, bound, shown)
+            serve_here(settings, store, bound, shown, ALONE)
     log.info("stopped")
 
 
+Keeper = Callable[[threading.Event], None]
 Bound = list[tuple[Door, socket.socket]]
 
 
-def serve_here(settings: Settings, store: Store, bound: Bound, shown: tls.Shown | None) -> None:
-    """Serve in this process."""
-    with housekeeping(store, settings):
-        loop(application(create_app(settings, store), settings), settings, bound, shown, {})
+def serve_here(
+    settings: Settings, store: Store, bound: Bound, shown: tls.Shown | None, share: workers.Share
+) -> None:
+    """Serve in this process; the first of several does the chores for all."""
+    app = create_app(settings, store)
+    kept: list[Keeper] = [app.extensions["journal"].keep_up]
+    if share.number == 0:
+        kept.append(
+            lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
+        )
+        kept.append(lambda ended: follow.keep_up(store, ended))
+    with beside(kept):
+        loop(application(app, settings), settings, bound, shown, {}, share)
     store.close()
 
 
 def serve_with_workers(settings: Settings, bound: Bound, shown: tls.Shown | None) -> None:
-    """Serve in several processes that share the doors; the first of them takes the daily copies."""
+    """Serve in several processes that share the doors."""
+    counts = workers.counts(settings.processes)
 
     def work(number: int) -> None:
-        mine = settings if number == 0 else replace(settings, keep_backups=0, activity_days=0)
-        serve_here(mine, open_store(settings.data_dir), bound, shown)
+        share = workers.Share(counts, number)
+        serve_here(settings, open_store(settings.data_dir), bound, shown, share)
 
-    with watch.counted_together():
+    with metrics.counted_together():
         workers.run(settings.processes, work)
 
 
@@ -208,15 +314,16 @@ def certificate(settings: Settings) -> tls.Shown:
 
 
 @contextlib.contextmanager
-def housekeeping(store: Store, settings: Settings) -> Iterator[None]:
-    """Copies of the database are taken and old activity is forgotten beside the block."""
+def beside(keepers: Iterable[Keeper]) -> Iterator[None]:
+    """Beside the block run some threads that keep something up until they are told to end."""
     ended = threading.Event()
-    chores = (store, settings.keep_backups, ended, settings.activity_days)
-    keeper = threading.Thread(target=backup.keep_copies, args=chores, daemon=True)
-    keeper.start()
+    threads = [threading.Thread(target=keeper, args=(ended,), daemon=True) for keeper in keepers]
+    for each in threads:
+        each.start()
     yield
     ended.set()
-    keeper.join(JOIN_SECONDS)
+    for each in threads:
+        each.join(JOIN_SECONDS)
 
 
 def tell(settings: Settings, shown: tls.Shown | None) -> None:
@@ -248,9 +355,10 @@ def loop(
     bound: list[tuple[Door, socket.socket]],
     shown: tls.Shown | None,
     channels: dict[int, Any],
+    share: workers.Share = ALONE,
 ) -> None:
     """Run one Waitress loop over all doors; `channels` is what is open, the doors first."""
-    dispatcher = ThreadedTaskDispatcher()
+    dispatcher = Dispatcher()
     dispatcher.set_thread_count(settings.threads)
     for door, sock in bound:
         server = SERVERS[door.scheme](
@@ -263,6 +371,7 @@ def loop(
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )
         server.shown = shown
+        server.share = share
     try:
         wasyncore.loop(timeout=1, map=channels, use_poll=True)
     except (SystemExit, KeyboardInterrupt):

@@ -174,7 +174,7 @@ def test_a_damaged_page(send, store, monkeypatch):
 def test_a_full_disk(send, store, caplog):
     """R3: 503 and when to come again, reads go on, nothing refused is there, the log names the cause."""
     pages = store.database.execute_sql("PRAGMA page_count").fetchone()[0]
-    store.database.execute_sql(f"PRAGMA max_page_count = {pages + 30}")
+    store.writer.execute_sql(f"PRAGMA max_page_count = {pages + 30}")
     statuses = [send("POST", "/Users", {"userName": f"u{n}", "x": ["y" * 9000]}).status for n in range(40)]
     assert set(statuses) == {201, 503}
     answer = send("POST", "/Users", {"userName": "one more", "x": ["y" * 9000]})
@@ -184,5 +184,5 @@ def test_a_full_disk(send, store, caplog):
     kept = [f"u{n}" for n, status in enumerate(statuses) if status == 201]
     found = send("GET", "/Users?attributes=userName").json["Resources"]
     assert [each["userName"] for each in found] == kept
-    store.database.execute_sql("PRAGMA max_page_count = 1000000")
+    store.writer.execute_sql("PRAGMA max_page_count = 1000000")
     assert send("POST", "/Users", {"userName": "one more"}).status == 201

@@ -6,7 +6,7 @@ import pytest
 from test_console import ada as signed_in
 
 from promapp_lite.scim.schema import USERS
-from promapp_lite.store import people, search
+from promapp_lite.store import follow, people, search
 
 ada = signed_in
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -21,6 +21,7 @@ def make(send, name, **facts):
 
 def found(store, text, show="people"):
     """The names a search finds."""
+    follow.catch_up(store)
     return sorted(each.name for each in people.listed(store, show, text))
 
 

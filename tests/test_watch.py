@@ -9,7 +9,7 @@ import pytest
 from promapp_lite.host import logs
 from promapp_lite.settings import Settings
 from promapp_lite.store import admins, tokens
-from promapp_lite.web import watch
+from promapp_lite.web import metrics as metrics_room
 
 
 @pytest.fixture
@@ -140,7 +140,9 @@ def test_tokens_about_to_expire(store, token, metrics):
     tokens.create(store, "ended", "scim", 3, owner)
     tokens.revoke(store, tokens.listed(store)[-1].id)
     found = metrics()
-    counted = {state: value(found, f'promapp_lite_tokens{{state="{state}"}}') for state in watch.STATES}
+    counted = {
+        state: value(found, f'promapp_lite_tokens{{state="{state}"}}') for state in metrics_room.STATES
+    }
     assert counted == {"live": 1, "expiring": 2, "expired": 0, "revoked": 1}
 
 

@@ -171,12 +171,20 @@ def test_metrics_count_all_processes(running):
     for number in range(20):
         running.ask("POST", "/Users", {"userName": f"u{number}"})
     address = urlsplit(running.url)
-    line = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
-    line.request("GET", "/metrics")
-    text = line.getresponse().read().decode()
-    line.close()
-    assert 'promapp_lite_requests_total{method="POST",route="/Users",status="201"} 20.0' in text
-    assert 'promapp_lite_resources{resource="users"} 20.0' in text
+
+    def metrics():
+        line = http.client.HTTPConnection(address.hostname, address.port, timeout=10)
+        line.request("GET", "/metrics")
+        text = line.getresponse().read().decode()
+        line.close()
+        return text
+
+    counted = 'promapp_lite_requests_total{method="POST",route="/Users",status="201"} 20.0'
+    end = time.monotonic() + 10  # each process writes its part down a moment later
+    while counted not in metrics() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert counted in metrics()
+    assert 'promapp_lite_resources{resource="users"} 20.0' in metrics()
 
 
 def test_usual(monkeypatch):
@@ -195,3 +203,35 @@ def test_no_fork(monkeypatch):
     workers.possible(1)
     with pytest.raises(Refused, match="Linux and macOS"):
         workers.possible(2)
+
+
+def test_who_has_fewer():
+    """A process is crowded while another holds fewer, alone never."""
+    counts = workers.counts(3)
+    shares = [workers.Share(counts, number) for number in range(3)]
+    for share, held in zip(shares, (2, 1, 1), strict=True):
+        share.tell(held)
+    assert [share.crowded() for share in shares] == [True, False, False]
+    alone = workers.Share(workers.counts(1), 0)
+    alone.tell(9)
+    assert not alone.crowded()
+
+
+def connections(worker):
+    """How many sockets a process holds."""
+    held = [os.readlink(each) for each in Path(f"/proc/{worker}/fd").iterdir() if each.is_symlink()]
+    return sum(each.startswith("socket:") for each in held)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_connections_are_shared_out(running):
+    """A burst of connections is held by both processes alike, whichever woke up first."""
+    before = [connections(worker) for worker in running.workers()]
+    address = urlsplit(running.url)
+    lines = [http.client.HTTPConnection(address.hostname, address.port, timeout=30) for _ in range(16)]
+    assert together(lambda n: running.ask("GET", "/Users", line=lines[n])[0]) == [200] * 16
+    after = [connections(worker) for worker in running.workers()]
+    for line in lines:
+        line.close()
+    held = [after[n] - before[n] for n in range(2)]
+    assert min(held) >= 5, held

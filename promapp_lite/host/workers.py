@@ -6,6 +6,7 @@ that died, and passes on SIGTERM. A worker ends when its parent does, however th
 
 import contextlib
 import logging
+import mmap
 import os
 import signal
 import sys
@@ -21,6 +22,26 @@ log = logging.getLogger("promapp_lite")
 MOST = 4
 AGAIN_SECONDS = 1.0  # between the death of a worker and the start of the next
 END_SECONDS = 30  # that workers have to finish what they have in hand
+
+
+class Share:
+    """How many connections each process holds, told in memory that all of them share."""
+
+    def __init__(self, counts: memoryview, number: int) -> None:
+        self.counts, self.number = counts, number
+
+    def tell(self, held: int) -> None:
+        """This process holds so many."""
+        self.counts[self.number] = held
+
+    def crowded(self) -> bool:
+        """Whether another process holds fewer."""
+        return bool(self.counts[self.number] > min(self.counts))
+
+
+def counts(count: int) -> memoryview:
+    """Memory for the shares of so many processes; make it before they are forked."""
+    return memoryview(mmap.mmap(-1, 4 * count)).cast("i")
 
 
 def usual() -> int:

@@ -3,10 +3,11 @@
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
+
+from peewee import fn
 
 from promapp_lite import wire
-from promapp_lite.store import cycles, search
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Activity, Word
 
@@ -15,13 +16,17 @@ MAX_REQUEST = 10_000  # characters of a refused request's body
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
 STEP = 500  # rows pruned in one transaction, so that no writer waits long
-OLD = Activity.select(Activity.id).where(Activity.at < slot("before")).order_by(Activity.at).limit(STEP)
+First = Activity.alias()
+FIRST = First.select(First.id).order_by(First.id).limit(slot("step"))
+NEWEST = First.select(fn.MAX(First.id))  # stays, so that no later row is given its number
+OLD = Activity.select(Activity.id).where(
+    Activity.id.in_(FIRST) & (Activity.at < slot("before")) & (Activity.id < NEWEST)
+)
 FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
 PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
 INSERT = Statement(
     Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
 )
-UNFOUND = ("delete", "fail")  # whom they are about may be found nowhere else
 EMPTY = dict.fromkeys(FIELDS)
 
 
@@ -42,14 +47,24 @@ class Caller:
         return round((time.perf_counter() - self.started) * 1000)
 
 
-def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
-    """Write one row and count it in its cycle; `changes` is anything JSON can hold. The row's id.
+class Happened(NamedTuple):
+    """What of a row is followed afterwards; `idle` where it changed nothing."""
 
-    Call it inside the transaction of the change.
+    id: int
+    at: str
+    token_id: int | None
+    action: str
+    resource_type: str | None
+    resource_id: str | None
+    name: str | None
+    idle: bool
+
+
+def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
+    """Write one row; `changes` is anything JSON can hold. The row's id.
+
+    Call it inside the transaction of the change. What is derived from it follows (`store.follow`).
     """
-    if caller.token_id is not None:
-        counted = action if facts.get("changes") != [] else None
-        facts["cycle_id"] = cycles.take(store, caller.token_id, counted)
     if facts.get("changes") is not None:
         facts["changes"] = wire.dumps(facts["changes"])
     row = EMPTY | {
@@ -64,10 +79,7 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
         "ms": caller.ms,
         "times": 1,
     }
-    id = int(store.rows(INSERT, **(row | facts))[0][0])
-    if action in UNFOUND and facts.get("name"):
-        search.note(store, id, facts["name"])
-    return id
+    return int(store.rows(INSERT, **(row | facts))[0][0])
 
 
 def members(act: str, ids: list[str]) -> dict[str, Any]:
@@ -82,8 +94,8 @@ def prune(store: Store, days: int) -> int:
     before, pruned = wire.stamp(datetime.now(UTC) - timedelta(days=days)), 0
 
     def step() -> int:
-        store.run(FORGET, before=before)
-        return int(store.run(PRUNE, before=before).rowcount)
+        store.run(FORGET, before=before, step=STEP)
+        return int(store.run(PRUNE, before=before, step=STEP).rowcount)
 
     while gone := store.transact(step):
         pruned += gone

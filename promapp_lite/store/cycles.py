@@ -1,11 +1,15 @@
-"""Provisioning cycles: a run of requests by one token, counted in the transaction of each request."""
+"""Provisioning cycles: a run of requests by one token, counted from the activity that tells of them."""
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from peewee import SQL, fn
 
 from promapp_lite import wire
+from promapp_lite.store.activity import Happened
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Cycle, Token
 
@@ -23,30 +27,52 @@ COUNTS = ("created", "updated", "enabled", "disabled", "deleted", "failed")
 CHANGED = Cycle.created + Cycle.updated + Cycle.enabled + Cycle.disabled + Cycle.deleted
 WORKED = CHANGED + Cycle.failed
 
-Newest = Cycle.alias()
-NEWEST = Newest.select(fn.MAX(Newest.id)).where(Newest.token_id == slot("token_id"))
-RUNNING = (Cycle.id == NEWEST) & (Cycle.ended >= slot("since"))
-GO_ON = {
-    action: Statement(
-        Cycle.update({Cycle.ended: slot("at"), column: column + 1}).where(RUNNING).returning(Cycle.id)
-    )
-    for action, column in COLUMNS.items()
-} | {None: Statement(Cycle.update({Cycle.ended: slot("at")}).where(RUNNING).returning(Cycle.id))}
+NEWEST = Statement(
+    Cycle.select(Cycle.id, Cycle.ended)
+    .where(Cycle.token_id == slot("token_id"))
+    .order_by(Cycle.id.desc())
+    .limit(1)
+)
 BEGIN = Statement(
     Cycle.insert(
-        {Cycle.token_id: slot("token_id"), Cycle.started: slot("at"), Cycle.ended: slot("at")}
-        | {column: slot(action) for action, column in COLUMNS.items()}
+        {
+            Cycle.token_id: slot("token_id"),
+            Cycle.started: slot("at"),
+            Cycle.ended: slot("at"),
+            Cycle.first: slot("row"),
+            Cycle.last: slot("row"),
+        }
+        | dict.fromkeys(COLUMNS.values(), 0)
     ).returning(Cycle.id)
+)
+GO_ON = Statement(
+    Cycle.update(
+        {Cycle.ended: slot("at"), Cycle.last: slot("row")}
+        | {column: column + slot(action) for action, column in COLUMNS.items()}
+    ).where(Cycle.id == slot("id"))
 )
 
 
+@dataclass
+class Going:
+    """A cycle that goes on: its newest row, and what has been counted and is not written yet."""
+
+    id: int
+    at: str
+    row: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
 class Run(NamedTuple):
-    """One cycle: its times and how many requests did what."""
+    """One cycle: its times, its rows of activity, and how many requests did what."""
 
     id: int
     token: str | None
     started: str
     ended: str
+    token_id: int
+    first: int
+    last: int
     tested: int
     created: int
     updated: int
@@ -83,15 +109,41 @@ WHOLE = Statement(
 )
 
 
-def take(store: Store, token_id: int, action: str | None) -> int:
-    """Count one request of a token in its running cycle, or begin one; the cycle's id."""
-    moment = datetime.now(UTC)
-    values = {"token_id": token_id, "at": wire.stamp(moment)}
-    going = store.rows(GO_ON[action], **values, since=wire.stamp(moment - GAP))
-    if not going:
-        counts = {name: int(name == action) for name in COLUMNS}
-        going = store.rows(BEGIN, **values, **counts)
-    return int(going[0][0])
+def count(store: Store, rows: Iterable[Happened]) -> None:
+    """Count rows of activity, in their order, in the cycles of their tokens; call it inside a transaction."""
+    going: dict[int, Going] = {}
+    for row in rows:
+        if row.token_id is None:
+            continue
+        run = going.get(row.token_id) or newest(store, row.token_id)
+        if run is None or wire.moment(row.at) - wire.moment(run.at) > GAP:
+            write(store, going.pop(row.token_id, None))
+            run = begin(store, row)
+        run.at, run.row = row.at, row.id
+        run.counts[row.action] += not row.idle
+        going[row.token_id] = run
+    for each in going.values():
+        write(store, each)
+
+
+def newest(store: Store, token_id: int) -> Going | None:
+    """The last cycle of a token."""
+    found = store.row(NEWEST, token_id=token_id)
+    return Going(*found) if found else None
+
+
+def begin(store: Store, row: Happened) -> Going:
+    """A new cycle that begins with a row."""
+    zero = dict.fromkeys(COLUMNS, 0)
+    made = store.rows(BEGIN, token_id=row.token_id, at=row.at, row=row.id, **zero)
+    return Going(made[0][0], row.at)
+
+
+def write(store: Store, run: Going | None) -> None:
+    """Write what has been counted."""
+    if run is not None:
+        counts = {action: run.counts[action] for action in COLUMNS}
+        store.run(GO_ON, id=run.id, at=run.at, row=run.row, **counts)
 
 
 def last(store: Store) -> Run | None:

@@ -15,7 +15,7 @@ from promapp_lite import wire
 from promapp_lite.store import activity
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Statement, Store, slot
-from promapp_lite.store.models import Activity, Token
+from promapp_lite.store.models import Activity, Token, rare
 from promapp_lite.store.tokens import digest
 
 MINUTE, SECOND = 60, 1
@@ -27,7 +27,10 @@ MORE = Statement(
 RECENT = Statement(
     Activity.select(Activity.id)
     .where(
-        (Activity.action == "denied") & (Activity.address == slot("address")) & (Activity.at > slot("since"))
+        rare()
+        & (Activity.action == "denied")
+        & (Activity.address == slot("address"))
+        & (Activity.at > slot("since"))
     )
     .order_by(Activity.id.desc())
     .limit(1)

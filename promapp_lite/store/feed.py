@@ -8,9 +8,9 @@ import orjson
 from peewee import Case, Node, fn
 
 from promapp_lite import wire
-from promapp_lite.store import search
+from promapp_lite.store import cycles, search
 from promapp_lite.store.db import Statement, Store, slot
-from promapp_lite.store.models import Activity, Admin, Group, Token, User
+from promapp_lite.store.models import Activity, Admin, Group, Token, User, rare
 from promapp_lite.store.users import given
 
 NEWEST = 2**62  # before the newest row
@@ -39,7 +39,6 @@ class Entry(NamedTuple):
     detail: str | None
     ms: int
     times: int
-    cycle_id: int | None
     changes: Any
     request: str | None
 
@@ -102,7 +101,10 @@ def one(store: Store, id: int) -> Entry | None:
 def page(store: Store, wanted: Filter, before: int = NEWEST, limit: int = 20) -> list[Entry]:
     """The newest rows older than `before` that pass the filter."""
     shape = (bool(wanted.who), wanted.action, wanted.result, wanted.cycle is not None, bool(wanted.resource))
-    values: dict[str, Any] = {"before": before, "limit": limit, "cycle": wanted.cycle}
+    values: dict[str, Any] = {"before": before, "limit": limit}
+    if wanted.cycle is not None:
+        run = cycles.one(store, wanted.cycle)
+        values |= {"token_id": run and run.token_id, "first": run and run.first, "last": run and run.last}
     if wanted.who:
         values |= people(store, wanted.who)
     rows = store.rows(listing(*shape), **values, resource=wanted.resource)
@@ -131,7 +133,10 @@ def listing(who: bool, action: str, result: str, cycle: bool, resource: bool) ->
     if who:
         conditions.append(Activity.resource_id.in_(given("ids")) | Activity.id.in_(given("rows")))
     if cycle:
-        conditions.append(Activity.cycle_id == slot("cycle"))
+        conditions += [
+            Activity.id.between(slot("first"), slot("last")),
+            Activity.token_id == slot("token_id"),
+        ]
     if resource:
         conditions.append(Activity.resource_id == slot("resource"))
     query = JOINED.select(*columns(BRIEF)).where(*conditions)
@@ -142,8 +147,10 @@ def of_action(action: str, result: str) -> list[Node]:
     """A failure is an action of its own; what it tried is told by its method."""
     if result == "failed":
         tried = [Activity.method.in_(TRIED[action])] if action in TRIED else []
-        return [Activity.action == "fail", *tried]
-    return [Activity.action == action] if action else [Activity.action != "fail"] if result == "ok" else []
+        return [rare(), Activity.action == "fail", *tried]
+    if action:
+        return [Activity.action == action, *([rare()] if action != "update" else [])]
+    return [Activity.action != "fail"] if result == "ok" else []
 
 
 def all_pages(store: Store, wanted: Filter) -> Iterator[Entry]:

@@ -9,7 +9,7 @@ from peewee import Node, Select, fn
 from promapp_lite.scim.patch import Document
 from promapp_lite.store import search
 from promapp_lite.store.db import Statement, Store, slot
-from promapp_lite.store.models import Activity, Group, Member, User
+from promapp_lite.store.models import Activity, Group, Member, User, rare
 
 NEWEST = 2**62
 SHOWN = ("people", "active", "disabled", "groups", "deleted")
@@ -65,7 +65,8 @@ SINCE = Later.select(Later.id).where(
 GONE = Activity.select(
     Activity.id, Activity.resource_id, Activity.name, Activity.at, Activity.resource_type
 ).where(
-    (Activity.action == "delete")
+    rare()
+    & (Activity.action == "delete")
     & ~fn.EXISTS(User.select(User.id).where(User.id == Activity.resource_id))
     & ~fn.EXISTS(Group.select(Group.id).where(Group.id == Activity.resource_id))
     & ~fn.EXISTS(SINCE)

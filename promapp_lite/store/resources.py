@@ -273,7 +273,6 @@ def put_parts(
     store: Store, kind: Kind, id: str, before: Document, after: Document, steps: list[Step]
 ) -> list[dict[str, Any]]:
     """Write what is kept in rows of its own; returns the membership changes."""
-    search.put(store, kind, id, before, after)
     if kind is USERS:
         users.put_emails(store, id, before, after)
         return []
@@ -378,11 +377,11 @@ def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> N
         store.run(sql.touch_groups, id=id, modified=wire.now())
         left = [group for (group,) in store.rows(sql.leave, id=id)]
         gone = groups.empty(store, id) if kind is GROUPS else []
+        document = orjson.loads(row.doc)
         if kind is USERS:
-            store.run(users.DROP_EMAILS, user_id=id)
+            users.put_emails(store, id, document, {})
         search.drop(store, kind, id)
         store.run(sql.delete, id=id)
-        document = orjson.loads(row.doc)
         kept = {"resource": row._asdict() | {"doc": document}, "groups": left, "members": gone}
         activity.record(store, caller, "delete", 204, **about(kind, id, document), changes=kept)
 

@@ -41,7 +41,9 @@ ADD_EMAILS = Statement(
         [Email.value_key, Email.user_id],
     ).on_conflict_ignore()
 )
-DROP_EMAILS = Statement(Email.delete().where(Email.user_id == slot("user_id")))
+DROP_EMAILS = Statement(
+    Email.delete().where((Email.user_id == slot("user_id")) & Email.value_key.in_(given("values")))
+)
 
 Membership = tuple[str, str, bool]  # group id, its name, direct
 
@@ -75,6 +77,6 @@ def put_emails(store: Store, id: str, before: Document, after: Document) -> None
     if old == new:
         return
     if old:
-        store.run(DROP_EMAILS, user_id=id)
+        store.run(DROP_EMAILS, user_id=id, values=wire.dumps(old))
     if new:
         store.run(ADD_EMAILS, user_id=id, values=wire.dumps(new))

@@ -1,8 +1,10 @@
 """The gate in front of the SCIM API: nothing behind it is reached without a live token."""
 
+from functools import cached_property
 from typing import NamedTuple
 
-from flask import Flask, Request, current_app, g, request
+from flask import Flask, current_app, g, request
+from flask.wrappers import Request as FlaskRequest
 from flask_httpauth import HTTPTokenAuth
 
 from promapp_lite.scim.errors import ScimError
@@ -18,12 +20,22 @@ READING = ("GET", "HEAD")
 
 def init_app(app: Flask) -> None:
     """Put the gate before every request, also before those that no route answers."""
+    app.request_class = Request
     app.before_request(gate)
 
 
 def mount_of(path: str) -> str | None:
     """The SCIM mount a path is under, None for what is not SCIM."""
     return next((mount for mount in MOUNTS if path == mount or path.startswith(mount + "/")), None)
+
+
+class Request(FlaskRequest):
+    """A request that knows which SCIM mount it is under, None where it is not SCIM."""
+
+    @cached_property
+    def mount(self) -> str | None:
+        """The mount."""
+        return mount_of(self.path)
 
 
 class Api(NamedTuple):
@@ -38,12 +50,11 @@ class Api(NamedTuple):
 def gate() -> None:
     """Let a SCIM request through, as `g.api`, or raise ScimError 401 or 403."""
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-    mount = mount_of(asked.path)
-    if mount is None:
+    if asked.mount is None:
         return
     rooms = current_app.extensions
     caller = Caller(asked.method, asked.path, asked.remote_addr)
-    g.api = Api(rooms["store"], rooms["settings"].public_url + mount, caller, asked)
+    g.api = Api(rooms["store"], rooms["settings"].public_url + asked.mount, caller, asked)
     grant = bearer.authenticate(bearer.get_auth(), None)
     if not grant:
         rooms["denials"].note(caller, sent_secret())

@@ -1,18 +1,19 @@
 """The admin console: one page at `/`, a gate in front of it, and the forms it sends."""
 
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, current_app, g, redirect, request, send_file, session
 
-from promapp_lite.store import backup, restore, sessions, tokens
+from promapp_lite.store import backup, follow, restore, sessions, tokens
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import FAULTS
 from promapp_lite.web import feed, wording
 from promapp_lite.web import sessions as visits
-from promapp_lite.web.auth import mount_of
 from promapp_lite.web.page import form, here, page, store
 
 OPEN = ("healthz", "metrics")  # not the console's: they have gates of their own, or need none
@@ -54,12 +55,15 @@ def init_app(app: Flask) -> None:
 
 def gate() -> Any:
     """Let nobody past without a session, nor any POST without its CSRF token; closed for every new route."""
-    if mount_of(request.path) is not None or request.endpoint in OPEN:
+    if request.mount is not None or request.endpoint in OPEN:
         return None
     g.visitor = sessions.find(store(), session.value)  # type: ignore[attr-defined]
     if request.method == "POST":
         visits.limiter.context.reset()
         visits.csrf.protect()
+    if g.visitor is not None:
+        with suppress(*FAULTS):  # on a full disk the page shows what it can
+            follow.catch_up(store())
     if g.visitor is not None or request.endpoint in PUBLIC:
         return None
     if request.endpoint == "console" and "X-Part" not in request.headers:
@@ -77,7 +81,7 @@ def nonce() -> str:
 
 def finish(answer: Response) -> Response:
     """Give every answer of the console its headers, errors included."""
-    if mount_of(request.path) is not None:
+    if request.mount is not None:
         return answer
     source = f"'nonce-{g.nonce}'" if "nonce" in g else "'none'"
     answer.headers.update(HEADERS)

@@ -13,7 +13,7 @@ from promapp_lite.scim.schema import Kind
 from promapp_lite.store import activity
 from promapp_lite.store.db import FAULTS
 from promapp_lite.web.answers import refusal
-from promapp_lite.web.auth import Api, mount_of
+from promapp_lite.web.auth import Api
 
 log = logging.getLogger("promapp_lite")
 DETAILS = {
@@ -51,7 +51,7 @@ def from_http(error: HTTPException) -> Response:
     """A refusal by Flask or Werkzeug: unknown route, wrong method, body too large."""
     status = error.code or 500
     detail = DETAILS.get(status, HTTPStatus(status).phrase)
-    if mount_of(request.path) is None:
+    if request.mount is None:
         return plain(status, PAGES.get(status, detail))
     found = answer(ScimError(status, None, detail))
     for name, value in error.get_headers():
@@ -63,7 +63,7 @@ def from_http(error: HTTPException) -> Response:
 def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
     log.error("database: %s", first(error))
-    if mount_of(request.path) is None:
+    if request.mount is None:
         return plain(503, DETAILS[503])
     return refusal(ScimError(503, None, DETAILS[503]))
 
@@ -78,7 +78,7 @@ def first(error: BaseException) -> BaseException:
 def from_bug(error: Exception) -> Response:
     """A fault of ours: logged with its traceback, told without it."""
     log.exception("unexpected %s", type(error).__name__)
-    if mount_of(request.path) is None:
+    if request.mount is None:
         return plain(500, PAGES[500])
     return answer(ScimError(500, None, "promapp-lite made a mistake; its log tells more."))
 

@@ -19,7 +19,6 @@ from werkzeug.local import LocalProxy
 from promapp_lite.store import admins, attempts, sessions, setup
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.sessions import Visitor
-from promapp_lite.web.auth import mount_of
 from promapp_lite.web.page import form, page, store
 
 ID = "int(max=9223372036854775807):id"
@@ -35,7 +34,7 @@ class Visit(dict[str, Any], SessionMixin):
 
     def __init__(self, value: str | None) -> None:
         self.fresh = value is None
-        self.take(value or secrets.token_urlsafe(32))
+        self.take(secrets.token_urlsafe(32) if value is None else value)
 
     def take(self, value: str) -> None:
         """Go on under another cookie value."""
@@ -53,13 +52,16 @@ def derived(purpose: str, value: str) -> str:
     return hashlib.sha256(f"{purpose} {value}".encode()).hexdigest()
 
 
+NOBODY = Visit("")  # of a request that has a token instead
+
+
 class Cookies(SessionInterface):
     """One cookie, `__Host-` and Secure under TLS, HttpOnly, SameSite=Lax, gone with the browser."""
 
     def open_session(self, app: Flask, request: Request) -> Visit:
         """The visit; requests of the API have none."""
-        if mount_of(request.path) is not None:
-            return Visit("")
+        if request.mount is not None:  # type: ignore[attr-defined]
+            return NOBODY
         sent = request.cookies.get(cookie_name(request), "")
         return Visit(sent if COOKIE.fullmatch(sent) else None)
 

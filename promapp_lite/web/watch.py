@@ -1,135 +1,80 @@
-"""Watching the service: a log line a request, and `/metrics` for Prometheus, both without personal data."""
+"""Watching the service: each answer is a line in the log and counts in the meters, without personal data."""
 
-import contextlib
-import ipaddress
 import logging
-import os
 import re
-import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections import Counter, deque
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import quote
 
-from flask import Flask, Request, Response, current_app, g, request
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-    values,
-)
-from prometheus_client.metrics_core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+from flask import Flask, Response, current_app, g, request
 
-from promapp_lite import wire
-from promapp_lite.store import disk, tokens
-from promapp_lite.store.db import Store
-from promapp_lite.store.models import Group, User
 from promapp_lite.web.auth import mount_of
+from promapp_lite.web.metrics import Meters
 
 log = logging.getLogger("promapp_lite.requests")
 
-SOON = timedelta(days=30)
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+SECONDS = 0.2  # that a line may come after its answer
 MAX_PATH = 200
 ADDRESS = re.compile(r"[^/]*@[^/]*")
 ACTS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name for it
-STATES = ("live", "expiring", "expired", "revoked")
+LINE = "%(method)s %(path)s %(status)d %(ms)d ms %(token)s"
 
 
-class Meters:
-    """What is counted since the start, over all processes, and what is looked up when somebody asks."""
+class Seen(NamedTuple):
+    """A request that was answered at a moment, after some seconds; `rule` is its route with its mount."""
 
-    def __init__(self, store: Store) -> None:
-        self.registry = CollectorRegistry()
-        facts: dict[str, Any] = {"namespace": "promapp_lite", "registry": self.registry}
-        self.requests = Counter("requests", "Requests answered.", ("method", "route", "status"), **facts)
-        self.seconds = Histogram(
-            "request_seconds", "How long answers took.", ("method", "route"), buckets=BUCKETS, **facts
-        )
-        self.outcomes = Counter(
-            "provisioning", "Changes asked for over SCIM.", ("resource", "act", "outcome"), **facts
-        )
-        self.state = CollectorRegistry()
-        self.state.register(State(store))
-
-        self.children: dict[tuple[Any, ...], Any] = {}
-
-    def meter(self, family: Any, *labels: str) -> Any:
-        """The meter of a family for these labels, looked up in a dict: the library takes a lock for it."""
-        key = (family, *labels)
-        found = self.children.get(key)
-        if found is None:
-            found = self.children[key] = family.labels(*labels)
-        return found
-
-    def text(self) -> bytes:
-        """All of it in Prometheus' text form."""
-        counted = self.registry
-        if FOLDER in os.environ:
-            counted = CollectorRegistry()
-            MultiProcessCollector(counted)
-        return bytes(generate_latest(counted) + generate_latest(self.state))
+    at: float
+    seconds: float
+    method: str
+    path: str
+    rule: str | None
+    status: int
+    hint: str | None
 
 
-class State(Collector):
-    """How things are at the moment somebody asks."""
+class Journal:
+    """Writes down what was answered: at once, or while `keep_up` runs together with what else came."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, meters: Meters) -> None:
+        self.meters = meters
+        self.seen: deque[Seen] = deque()
+        self.lock = threading.Lock()
+        self.kept_up = False
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Resources, tokens by state, bytes."""
-        held = GaugeMetricFamily("promapp_lite_resources", "Users and groups.", labels=("resource",))
-        for name, model in (("users", User), ("groups", Group)):
-            held.add_metric((name,), model.select().bind(self.store.database).count())
-        yield held
-        kept = GaugeMetricFamily(
-            "promapp_lite_tokens", "Access tokens; expiring is within 30 days.", labels=("state",)
-        )
-        for state in STATES:
-            kept.add_metric((state,), count(self.store, state))
-        yield kept
-        yield GaugeMetricFamily(
-            "promapp_lite_database_bytes", "Size of the database with its log.", value=disk.size(self.store)
-        )
+    def note(self, seen: Seen) -> None:
+        """Take down one answer."""
+        self.seen.append(seen)
+        if not self.kept_up:
+            self.write()
 
+    def write(self) -> None:
+        """Write the lines of all that was seen, and count it."""
+        with self.lock:
+            rows = [self.seen.popleft() for _ in range(len(self.seen))]
+            self.meters.count(
+                ((row.method, route(row.rule), row.status, row.seconds) for row in rows),
+                Counter(map(change, filter(changing, rows))),
+            )
+            for row in rows:
+                tell(row)
 
-@contextlib.contextmanager
-def counted_together() -> Iterator[None]:
-    """Inside, the meters made in the processes that are forked count into files that all of them read."""
-    with tempfile.TemporaryDirectory(prefix="promapp-lite-") as folder:
-        os.environ[FOLDER] = folder
-        values.ValueClass = values.MultiProcessValue()
-        yield
-        del os.environ[FOLDER]
-
-
-def count(store: Store, state: str) -> int:
-    """How many tokens are in a state."""
-    moment = datetime.now(UTC)
-    now, soon = wire.stamp(moment), wire.stamp(moment + SOON)
-    return sum(state_of(each, now, soon) == state for each in tokens.listed(store))
-
-
-def state_of(token: tokens.Listed, now: str, soon: str) -> str:
-    """A token's state, where the last days of a live one are a state of their own."""
-    state = token.state(now)
-    return "expiring" if state == "live" and token.expires <= soon else state
+    def keep_up(self, ended: threading.Event) -> None:
+        """Write every SECONDS until `ended`, so that no answer waits for it."""
+        self.kept_up = True
+        while not ended.wait(SECONDS):
+            self.write()
+        self.kept_up = False
+        self.write()
 
 
 def init_app(app: Flask) -> None:
-    """Watch every request, and mount `/metrics`; it is the first room, so that its clock starts first."""
-    app.extensions["meters"] = Meters(app.extensions["store"])
+    """Watch every request; it is the first room, so that its clock starts first."""
+    app.extensions["journal"] = Journal(Meters(app.extensions["store"]))
     app.before_request(begin)
     app.after_request(end)
-    app.add_url_rule("/metrics", view_func=metrics, provide_automatic_options=False)
 
 
 def begin() -> None:
@@ -138,71 +83,46 @@ def begin() -> None:
 
 
 def end(answer: Response) -> Response:
-    """Count the request and write its line."""
-    seconds = time.perf_counter() - g.begun
-    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-    method, route, mount = asked.method, *route_of(asked)
-    meters: Meters = current_app.extensions["meters"]
-    hint = g.get("hint")
-    meters.meter(meters.requests, method, route, str(answer.status_code)).inc()
-    meters.meter(meters.seconds, method, route).observe(seconds)
-    if mount and hint and method in ACTS:
-        done = outcome(answer.status_code)
-        meters.meter(meters.outcomes, route.split("/")[1], ACTS[method], done).inc()
-    tell(method, asked.path, answer.status_code, round(seconds * 1000), hint)
+    """Take down the answer."""
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    rule = asked.url_rule.rule if asked.url_rule else None
+    seconds, hint = time.perf_counter() - g.begun, g.get("hint")
+    seen = Seen(time.time(), seconds, asked.method, asked.path, rule, answer.status_code, hint)
+    current_app.extensions["journal"].note(seen)
     return answer
 
 
-def route_of(asked: Request) -> tuple[str, str | None]:
-    """The route of a request without its mount, such as /Users/<id>, and the mount."""
-    if asked.url_rule is None:
-        return "/none", mount_of(asked.path)
-    return split(asked.url_rule.rule)
-
-
 @lru_cache(256)
-def split(rule: str) -> tuple[str, str | None]:
-    """A rule without its mount, and the mount."""
-    mount = mount_of(rule)
-    return rule.removeprefix(mount or "").rstrip("/") or "/", mount
+def route(rule: str | None) -> str:
+    """A rule without its mount, such as /Users/<id>."""
+    if rule is None:
+        return "/none"
+    return rule.removeprefix(mount_of(rule) or "").rstrip("/") or "/"
 
 
-def outcome(status: int) -> str:
-    """How a change went."""
-    return "done" if status < 400 else "refused" if status < 500 else "failed"
+def changing(seen: Seen) -> bool:
+    """Whether it is a provisioning service that asked for a change."""
+    return seen.hint is not None and seen.method in ACTS
 
 
-def tell(method: str, path: str, status: int, ms: int, hint: str | None) -> None:
-    """Write the line of one request; of its path what could be an e-mail address is left out."""
-    shown = quote(ADDRESS.sub("...", path))[:MAX_PATH]
-    facts = {"method": method, "path": shown, "status": status, "ms": ms, "token": hint or "-"}
-    log.info("%(method)s %(path)s %(status)d %(ms)d ms %(token)s", facts, extra={"facts": facts})
+def change(seen: Seen) -> tuple[str, str, str]:
+    """The change that was asked for: resource, act, and how it went."""
+    status = seen.status
+    outcome = "done" if status < 400 else "refused" if status < 500 else "failed"
+    return route(seen.rule).split("/")[1], ACTS[seen.method], outcome
 
 
-def metrics() -> Response:
-    """The meters in Prometheus' text form, for this machine or with a token."""
-    if not (local(request.remote_addr) or bears_token()):
-        return Response(
-            "401 /metrics wants a token with the scope scim:read.\n",
-            401,
-            {"WWW-Authenticate": 'Bearer realm="promapp-lite"', "Cache-Control": "no-store"},
-            content_type="text/plain; charset=utf-8",
-        )
-    text = current_app.extensions["meters"].text()
-    return Response(text, headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_LATEST)
-
-
-def local(address: str | None) -> bool:
-    """Whether the caller is on this machine."""
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
-
-
-def bears_token() -> bool:
-    """Whether a live token was sent, whatever its scope."""
-    sent = request.authorization
-    if sent is None or sent.type != "bearer" or not sent.token:
-        return False
-    return tokens.check(current_app.extensions["store"], sent.token, request.remote_addr) is not None
+def tell(seen: Seen) -> None:
+    """Write the line of one answer; of its path what could be an e-mail address is left out."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    facts = {
+        "method": seen.method,
+        "path": quote(ADDRESS.sub("...", seen.path))[:MAX_PATH],
+        "status": seen.status,
+        "ms": round(seen.seconds * 1000),
+        "token": seen.hint or "-",
+    }
+    record = log.makeRecord(log.name, logging.INFO, "", 0, LINE, (facts,), None, extra={"facts": facts})
+    record.created, record.msecs = seen.at, int(seen.at % 1 * 1000)
+    log.handle(record)

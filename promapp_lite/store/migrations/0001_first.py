@@ -1,6 +1,6 @@
 """The first schema: frozen copies of the tables as they were then."""
 
-from peewee import AutoField, BooleanField, CompositeKey, IntegerField, Model, TextField
+from peewee import SQL, AutoField, BooleanField, CompositeKey, IntegerField, Model, TextField
 
 SEQ = ((("seq",), False),)
 
@@ -35,7 +35,7 @@ class Group(Resource):
 
 class Email(Model):
     value_key = TextField()
-    user_id = TextField(index=True)
+    user_id = TextField()
 
     class Meta:
         table_name = "email"
@@ -86,14 +86,13 @@ class Token(Model):
 
 class Activity(Model):
     id = AutoField()
-    at = TextField(index=True)
+    at = TextField()
     token_id = IntegerField(null=True)
     admin_id = IntegerField(null=True)
-    cycle_id = IntegerField(null=True, index=True)
     address = TextField(null=True)
     method = TextField()
     path = TextField()
-    action = TextField(index=True)
+    action = TextField()
     resource_type = TextField(null=True)
     resource_id = TextField(null=True, index=True)
     name = TextField(null=True)
@@ -109,11 +108,18 @@ class Activity(Model):
         table_name = "activity"
 
 
+Activity.add_index(
+    Activity.index(Activity.action, name="activity_action", where=Activity.action != SQL("'update'"))
+)
+
+
 class Cycle(Model):
     id = AutoField()
     token_id = IntegerField(index=True)
     started = TextField(index=True)
     ended = TextField()
+    first = IntegerField()
+    last = IntegerField()
     tested = IntegerField(default=0)
     created = IntegerField(default=0)
     updated = IntegerField(default=0)
@@ -136,6 +142,14 @@ class Word(Model):
         primary_key = CompositeKey("kind", "key", "seq")
         indexes = ((("kind", "seq", "key"), True),)
         without_rowid = True
+
+
+class Mark(Model):
+    name = TextField(primary_key=True)
+    position = IntegerField()
+
+    class Meta:
+        table_name = "mark"
 
 
 class Session(Model):
@@ -178,6 +192,7 @@ MODELS = (
     Activity,
     Cycle,
     Word,
+    Mark,
     Session,
     Setup,
     Attempt,
