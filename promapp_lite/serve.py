@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +40,7 @@ from promapp_lite.web.answers import HEADERS, SCIM_JSON
 log = logging.getLogger("promapp_lite")
 
 JOIN_SECONDS = 30
+SWITCH_SECONDS = 0.001  # a request waits so long at most for a thread that computes; Python's own is 5 ms
 PATIENCE, PAUSE = (
     10,
     0.001,
@@ -280,6 +282,7 @@ def serve_here(
     settings: Settings, store: Store, bound: Bound, shown: tls.Shown | None, share: workers.Share
 ) -> None:
     """Serve in this process; the first of several does the chores for all."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
     kept: list[Keeper] = [app.extensions["journal"].keep_up]
     if share.number == 0:

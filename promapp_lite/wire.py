@@ -1,16 +1,18 @@
 """JSON, text keys and timestamps as they cross the borders of the program."""
 
 import json
-import re
+import time
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 MAX_DEPTH = 32
 MAX_STRING = 10_000
-LONG_NUMBER = re.compile(rb"[0-9]{19}")
+ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+LONG_NUMBER = b"0" * 19  # in a body whose digits are all made zeros
 
 
 def loads(body: bytes) -> Any:
@@ -25,7 +27,7 @@ def loads(body: bytes) -> Any:
         raise ValueError(f"The body is not valid JSON: {error}.") from None
     if len(body) > MAX_STRING or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         check(value, MAX_DEPTH)  # only a body that could pass a limit is walked
-    if LONG_NUMBER.search(body):
+    if LONG_NUMBER in body.translate(ZEROS):
         json.loads(body, parse_int=whole_number)  # orjson would round it
     return value
 
@@ -80,7 +82,14 @@ def fold(text: str) -> str:
 
 def now() -> str:
     """This moment as kept and shown everywhere: UTC, milliseconds, `2026-11-23T08:15:00.123Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, fraction = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{second(seconds)}.{fraction:03}Z"
+
+
+@lru_cache(4)
+def second(number: int) -> str:
+    """A second since 1970, `2026-11-23T08:15:00`; the same for many requests."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(number))
 
 
 def stamp(moment: datetime) -> str:

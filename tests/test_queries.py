@@ -174,3 +174,16 @@ def test_the_probe_of_test_connection_is_kept(send, store):
     send("GET", "/Users?filter=userName+eq+%22nobody%22")
     rows = store.database.execute_sql("SELECT action, resource_type FROM activity").fetchall()
     assert rows == [("test", "User")]
+
+
+def test_a_change_within_the_document_names_no_index(count, user):
+    """What is not matched by is written without the columns that indexes are made of; a rename with them."""
+
+    def written(*operation):
+        found = count("PATCH", f"/Users/{user}", patch(operation))
+        return next(sql for sql in found if sql.startswith('UPDATE "users"'))
+
+    assert "user_key" not in written("replace", "title", "x")
+    assert "user_key" in written("replace", "userName", "other@x")
+    assert "active" in written("replace", "active", False)
+    assert "external_id" in written("replace", "externalId", "e2")

@@ -152,7 +152,7 @@ WAIT = """
 import sys, time
 from pathlib import Path
 from promapp_lite.store import db
-with db.only_writer(Path(sys.argv[1])):
+with db.OnlyWriter(Path(sys.argv[1])):
     print("in", flush=True)
     sys.stdin.read()
 """

@@ -46,21 +46,33 @@ class TooLong(Exception):
     """A read took longer than it may."""
 
 
-@contextlib.contextmanager
-def only_writer(path: Path) -> Iterator[None]:
+class OnlyWriter:
     """No other process writes inside: it waits its turn, where SQLite would sleep and look again.
 
-    The longest wait was 149 ms against 1,234 ms. The lock ends with its process, however that ends.
+    The longest wait was 149 ms against 1,234 ms. The lock ends with its process, however that ends. Where
+    the system has none one process serves, and SQLite's own is enough for the odd command beside it.
     """
-    if fcntl is None:
-        yield  # one process serves, and SQLite's own lock is enough for the odd command beside it
-        return
-    handle = os.open(path.with_name(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.with_name(LOCK)
+        self.handle = -1
+
+    def __enter__(self) -> None:
+        if fcntl is None:
+            return
+        if self.handle < 0:
+            self.handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.handle, fcntl.LOCK_EX)
+
+    def __exit__(self, *fault: object) -> None:
+        if self.handle >= 0:
+            fcntl.flock(self.handle, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the file back; it opens again when it is used."""
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
 
 
 class Slot(str):
@@ -119,6 +131,7 @@ class Store:
         self.turns: deque[Turn] = deque()
         self.database = opened(path)
         self.writer = opened(path, thread_safe=False, check_same_thread=False)
+        self.only = OnlyWriter(path)
         self.writing: int | None = None  # the thread inside `transact`
 
     def run(self, statement: Statement, **values: Any) -> Any:
@@ -159,7 +172,7 @@ class Store:
         """Do what is asked for in one transaction; where that cannot be kept, nobody's is."""
         self.writing = threading.get_ident()
         try:
-            with only_writer(self.path), self.writer.atomic("IMMEDIATE"):
+            with self.only, self.writer.atomic("IMMEDIATE"):
                 if len(turns) == 1:
                     turns[0].result = turns[0].work()
                 else:
@@ -210,6 +223,7 @@ class Store:
         """Close this thread's connection, and the one for writing; either opens again when it is used."""
         with self.lock:
             self.writer.close()
+            self.only.close()
         self.database.close()
 
 

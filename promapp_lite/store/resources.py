@@ -66,6 +66,7 @@ class Sql(NamedTuple):
     get: Statement
     insert: Statement
     update: Statement
+    update_within: Statement  # where no column but the document's changed: an index named is an index written
     delete: Statement
     touch_groups: Statement
     leave: Statement
@@ -84,6 +85,7 @@ def statements(kind: Kind) -> Sql:
     model = MODEL[kind]
     fields = {field: slot(name) for name, field in model._meta.fields.items() if name != "seq"}
     changed = {field: value for field, value in fields.items() if field.name not in ("id", "created")}
+    within = {field: value for field, value in fields.items() if field.name in ("doc", "version", "modified")}
     here = model.id == slot("id")
     holders = Member.select(Member.group_id).where(Member.member_id == slot("id"))
     group = MODEL[GROUPS]
@@ -91,6 +93,7 @@ def statements(kind: Kind) -> Sql:
         get=Statement(model.select(*row_of(model)).where(here)),
         insert=Statement(model.insert(fields)),
         update=Statement(model.update(changed).where(here)),
+        update_within=Statement(model.update(within).where(here)),
         delete=Statement(model.delete().where(here)),
         touch_groups=Statement(
             group.update({group.version: group.version + 1, group.modified: slot("modified")}).where(
@@ -342,7 +345,7 @@ def alter(
         changes = diff(before, document) + put_parts(store, kind, id, before, document, steps)
         if changes:
             row = row._replace(doc=wire.dumps(document), version=row.version + 1, modified=wire.now())
-            write(store, SQL_OF[kind].update, kind, row, document)
+            write(store, update_of(kind, before, document), kind, row, document)
         activity.record(
             store,
             caller,
@@ -354,6 +357,12 @@ def alter(
         return row
 
     return store.transact(work)
+
+
+def update_of(kind: Kind, before: Document, after: Document) -> Statement:
+    """The statement that writes what differs."""
+    sql, columns = SQL_OF[kind], COLUMNS[kind]
+    return sql.update_within if columns(before) == columns(after) else sql.update
 
 
 STATUS = {USERS: 200, GROUPS: 204}

@@ -12,7 +12,6 @@ from promapp_lite.settings import MOUNTS
 from promapp_lite.store import tokens
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Store
-from promapp_lite.store.tokens import Grant
 
 bearer = HTTPTokenAuth("Bearer")
 READING = ("GET", "HEAD")
@@ -55,9 +54,10 @@ def gate() -> None:
     rooms = current_app.extensions
     caller = Caller(asked.method, asked.path, asked.remote_addr)
     g.api = Api(rooms["store"], rooms["settings"].public_url + asked.mount, caller, asked)
-    grant = bearer.authenticate(bearer.get_auth(), None)
+    secret = sent_secret()
+    grant = tokens.check(rooms["store"], secret, caller.address) if secret else None
     if not grant:
-        rooms["denials"].note(caller, sent_secret())
+        rooms["denials"].note(caller, secret)
         raise ScimError(
             401,
             None,
@@ -82,10 +82,3 @@ def sent_secret() -> str | None:
 def reads(asked: Request) -> bool:
     """Whether a request only reads; `.search` is a read that is sent as POST."""
     return asked.method in READING or (asked.method == "POST" and asked.path.endswith("/.search"))
-
-
-@bearer.verify_token
-def grant_of(secret: str) -> Grant | None:
-    """What the token in the Authorization header allows."""
-    api: Api = g.api
-    return tokens.check(api.store, secret, api.caller.address)

@@ -118,7 +118,7 @@ def tell(seen: Seen) -> None:
         return
     facts = {
         "method": seen.method,
-        "path": quote(ADDRESS.sub("...", seen.path))[:MAX_PATH],
+        "path": quote(ADDRESS.sub("...", seen.path) if "@" in seen.path else seen.path)[:MAX_PATH],
         "status": seen.status,
         "ms": round(seen.seconds * 1000),
         "token": seen.hint or "-",
