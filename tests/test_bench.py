@@ -251,7 +251,7 @@ def test_planted(tmp_path):
     )
     store = opening.open_store(tmp_path)
     assert resources.get(store, GROUPS, planted.groups[1000][0]).id
-    assert len(groups.members_of(store, planted.groups[1000])[0]) == 1000
+    assert groups.members_of(store, planted.groups[1000], "").pop(0).count('"value"') == 1000
     store.close()
 
 

@@ -241,11 +241,11 @@ CLAUSES = {
     (USERS, 'id eq "X"'): ('("t1"."id" = ?)', ["X"]),
     (USERS, "active eq true"): ('("t1"."active" = ?)', [True]),
     (USERS, 'meta.created gt "2026-01-01"'): ('("t1"."created" > ?)', ["2026-01-01T00:00:00.000Z"]),
-    (USERS, 'title eq "X"'): ('(fold(json_extract("t1"."doc", ?)) = ?)', ['$."title"', "x"]),
-    (USERS, 'department eq "X"'): ('(fold(json_extract("t1"."doc", ?)) = ?)', [DEPARTMENT, "x"]),
+    (USERS, 'title eq "X"'): (("""(fold(json_extract("t1"."doc", '$."title"')) = ?)""", ["x"])),
+    (USERS, 'department eq "X"'): (f"""(fold(json_extract("t1"."doc", '{DEPARTMENT}')) = ?)""", ["x"]),
     (USERS, 'manager eq "X"'): (
-        '(json_extract("t1"."doc", ?) = ?)',
-        [f'$."{ENTERPRISE}"."manager"."value"', "X"],
+        f"""(json_extract("t1"."doc", '$."{ENTERPRISE}"."manager"."value"') = ?)""",
+        ["X"],
     ),
     (USERS, 'emails.value eq "A@X"'): (
         '("t1"."id" IN (SELECT "t2"."user_id" FROM "email" AS "t2" WHERE ("t2"."value_key" = ?)))',

@@ -7,6 +7,7 @@ from pathlib import Path
 from peewee import DatabaseError, SqliteDatabase
 
 from promapp_lite.store.admins import Refused
+from promapp_lite.store.db import with_functions
 
 UNFINISHED = ".part"
 
@@ -41,7 +42,7 @@ def prove(file: Path) -> None:
 
 def reading(file: Path) -> SqliteDatabase:
     """The database in a file, which is only read."""
-    return SqliteDatabase(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+    return with_functions(SqliteDatabase(f"{file.resolve().as_uri()}?mode=ro", uri=True))
 
 
 def settle(path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,11 @@ def opened(path: Path, **options: Any) -> SqliteDatabase:
     database = SqliteDatabase(
         str(path), pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options
     )
+    return with_functions(database)
+
+
+def with_functions(database: SqliteDatabase) -> SqliteDatabase:
+    """The database, which knows the functions that its indexes are made with."""
     database.register_function(fold, "fold", 1, deterministic=True)
     return database
 
@@ -133,6 +138,7 @@ class Store:
         self.writer = opened(path, thread_safe=False, check_same_thread=False)
         self.only = OnlyWriter(path)
         self.writing: int | None = None  # the thread inside `transact`
+        self.asked: Counter[str] = Counter()  # see `store.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:
         """Execute a statement and return its cursor; rows are tuples."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from peewee import JOIN, SQL, Select, fn
+from peewee import SQL, Case, Select, fn
 
 from promapp_lite import wire
 from promapp_lite.scim.members import Step
 from promapp_lite.scim.patch import Document
-from promapp_lite.scim.schema import GROUPS
+from promapp_lite.scim.resource import location
+from promapp_lite.scim.schema import GROUPS, KINDS, USERS, Kind
 from promapp_lite.store import activity
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Group, Member, User
@@ -38,43 +39,46 @@ ADD_NAMED = Statement(
 IN_GROUP = Member.delete().where(Member.group_id == slot("group_id")).returning(Member.member_id)
 REMOVE = Statement(IN_GROUP.where(Member.member_id.in_(given("ids"))))
 KEEP = Statement(IN_GROUP.where(Member.member_id.not_in(given("ids"))))
+
+
+def shown(kind: Kind, model: Any) -> Any:
+    """A member who is here, as RFC 7643 §4.2 shows one; the name that was sent with it goes first."""
+    address = slot(kind.name).concat(Member.member_id)
+    name = fn.COALESCE(Member.display, model.display_name)
+    facts = ("value", Member.member_id, "$ref", address, "type", kind.name, "display", name)
+    return model.id.is_null(False), fn.json_object(*facts)
+
+
 LIST = Statement(
-    Select(
-        [fn.json_each(slot("ids")).alias("given")],
-        [
-            Member.group_id,
-            Member.member_id,
-            fn.IIF(User.id.is_null(), None, fn.COALESCE(Member.display, User.display_name)),
-            fn.IIF(Group.id.is_null(), None, fn.COALESCE(Member.display, Group.display_name)),
-        ],
+    Member.select(
+        Case(None, (shown(USERS, User), shown(GROUPS, Group)), fn.json_object("value", Member.member_id))
     )
-    .join(Member, on=(Member.group_id == PAIR))
-    .join(User, JOIN.LEFT_OUTER, on=(User.id == Member.member_id))
-    .join(Group, JOIN.LEFT_OUTER, on=(Group.id == Member.member_id))
-    .order_by(SQL("given.key"), Member.member_id)
-    .limit(slot("limit"))
+    .left_outer_join(User, on=(User.id == Member.member_id))
+    .switch(Member)
+    .left_outer_join(Group, on=(Group.id == Member.member_id))
+    .where(Member.group_id == slot("id"))
+    .order_by(Member.member_id)
 )
 
 MAX_SHOWN = 50_000
-Held = tuple[str, str | None, str | None]  # id, name when it is a user, name when it is a group
 
 
-def members_of(store: Store, ids: Sequence[str]) -> list[list[Held]]:
-    """The members of each of these groups, in the groups' order, ordered by id.
+def members_of(store: Store, ids: Sequence[str], base: str) -> list[str]:
+    """The members of each of these groups as a JSON list, by id. The engine makes it, as they can be many.
 
     Where they are more than MAX_SHOWN together, only the first groups are answered, at least one, so that
     no page grows without end.
     """
-    if not ids:
-        return []
-    rows = store.rows(LIST, ids=wire.dumps(ids), limit=MAX_SHOWN + 1)
-    if len(rows) > MAX_SHOWN:
-        ids = ids[: max(1, ids.index(rows[-1][0]))]
-        rows = store.rows(LIST, ids=wire.dumps(ids), limit=-1)
-    found: dict[str, list[Held]] = {id: [] for id in ids}
-    for group, id, user, name in rows:
-        found[group].append((id, user, name))
-    return list(found.values())
+    found: list[str] = []
+    count = 0
+    places = {kind.name: location(kind, base, "") for kind in KINDS}
+    for id in ids:
+        rows = store.rows(LIST, id=id, **places)
+        count += len(rows)
+        if found and count > MAX_SHOWN:
+            break
+        found.append(f"[{','.join(member for (member,) in rows)}]")
+    return found
 
 
 def columns(document: Document) -> dict[str, Any]:

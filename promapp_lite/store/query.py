@@ -118,8 +118,7 @@ class Condition:
             return self.in_values(operator, path, operand)
         if path.leaf.returned == "never":
             raise bad("invalidFilter", f"{path} is never shown, so nothing can be found by it.")
-        found = fn.json_extract(self.model.doc, json_path(path))
-        return compared(operator, found if path.leaf.exact else fn.fold(found), operand)
+        return compared(operator, extracted(self.model.doc, path), operand)
 
     def in_values(self, operator: str, path: Path, operand: Any) -> Node:
         """A comparison on any value of a multi-valued or free attribute."""
@@ -297,6 +296,12 @@ def json_path(path: Path) -> str:
     return "$" + "".join(f'."{name}"' for name in names if name)
 
 
+def extracted(doc: Any, path: Path) -> Any:
+    """The value of a known single attribute; its place is a literal, or no index made of it would be used."""
+    found = fn.json_extract(doc, SQL(f"'{json_path(path)}'"))
+    return found if path.leaf.exact else fn.fold(found)
+
+
 def values_at(doc: Any, path: Path) -> Any:
     """The values of a known multi-valued attribute as rows v."""
     return fn.json_each(doc, json_path(path)).alias("v")
@@ -341,8 +346,7 @@ def sortable(kind: Kind, path: Path) -> Any:
     if attribute.free:
         return Select([loose_values(doc, path)], [fn.fold(ELEMENT)]).limit(1)
     if not attribute.multi:
-        found = fn.json_extract(doc, json_path(path))
-        return found if path.leaf.exact else fn.fold(found)
+        return extracted(doc, path)
     leaf = path.sub or attribute.sub("value")
     held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
     primary = fn.COALESCE(fn.json_extract(held, '$."primary"'), 0)

@@ -17,7 +17,7 @@ from promapp_lite.scim.members import Step
 from promapp_lite.scim.patch import Document, Operation, apply
 from promapp_lite.scim.resource import Row, diff, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
-from promapp_lite.store import activity, groups, search, users
+from promapp_lite.store import activity, groups, indexes, search, users
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Statement, Store, TooLong, slot
 from promapp_lite.store.models import Member, Resource, User
@@ -118,6 +118,8 @@ def get(store: Store, kind: Kind, id: str) -> Row:
 def page(store: Store, kind: Kind, query: Query) -> Page:
     """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
     values = slots(query.tree) if query.tree else {}
+    if query.tree:
+        indexes.note(store, kind, query.tree)
     values["base"] = query.base
     find = by_index
     if query.sort is None and query.cursor is not None:
