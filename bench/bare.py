@@ -6,6 +6,7 @@ No token, no parsing, no checks. `PUT /answers/KEY?status=S` tells it what to an
 POST or PATCH there inserts one row of that length and commits it, fsynced.
 """
 
+import logging
 import sqlite3
 import sys
 import threading
@@ -57,4 +58,5 @@ def open_database(path: str) -> sqlite3.Connection:
 
 if __name__ == "__main__":
     port, database, threads = sys.argv[1:]
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # its warnings would slow it down
     serve(create_app(database), host="127.0.0.1", port=int(port), threads=int(threads), connection_limit=1000)

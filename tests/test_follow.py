@@ -55,7 +55,7 @@ def busy(send):
     return busy
 
 
-@pytest.mark.parametrize("step", [1, 7, 200])
+@pytest.mark.parametrize("step", [1, 7, 50])
 def test_the_size_of_a_step_does_not_matter(store, busy, step):
     """However the rows are cut into steps, words and cycles are those of the whole."""
     busy(60)

@@ -29,8 +29,7 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",  # an acknowledged write survives a power cut
     "foreign_keys": 1,
-    "cache_size": -16_000,
-    "mmap_size": 0,
+    "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
     "temp_store": "memory",
 }
 BUSY_SECONDS = 10

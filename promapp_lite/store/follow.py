@@ -16,7 +16,7 @@ from promapp_lite.store.models import Activity, Mark
 
 log = logging.getLogger("promapp_lite")
 
-STEP = 200  # rows followed in one transaction, so that no writer waits long
+STEP = 50  # rows followed in one transaction, two milliseconds or so, as writers wait for it
 SECONDS = 1
 NAME = "followed"
 SEEN = Mark.select(fn.COALESCE(fn.MAX(Mark.position), 0)).where(Mark.name == NAME)
