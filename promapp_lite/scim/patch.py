@@ -192,7 +192,8 @@ def apply_one(document: Document, operation: Operation) -> int:
         document.pop(key_in(document, str(path.urn)), None)
         return 1
     holder = document if path.urn is None else extension(document, path.urn)
-    key = key_in(holder, path.attribute.name)
+    name = path.attribute.name
+    key = key_in(holder, name) if path.attribute.free else name  # what the table knows is kept by its name
     held = holder.get(key)
     changed = CHANGES[bool(operation.tree), bool(path.sub)](held, operation)
     if changed in (None, [], {}):
@@ -257,6 +258,8 @@ def extended(held: Document, operation: Operation) -> Document:
 
 def joined(held: list[Any], added: list[Any]) -> list[Any]:
     """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2)."""
+    if not held and len(added) < 2:
+        return added
     there = {key_of(value) for value in held}
     new = list({key: value for value in added if (key := key_of(value)) not in there}.values())
     if len(held) + len(new) > MAX_VALUES:

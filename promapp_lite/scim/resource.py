@@ -41,9 +41,9 @@ def build(kind: Kind, body: Any) -> tuple[Document, list[members.Step]]:
 
 def finish(kind: Kind, document: Document) -> Document:
     """The document ready to keep: what is required is there, `schemas` says what is in it."""
-    for attribute in kind.attributes:
-        if attribute.required and attribute.name not in document:
-            raise bad("invalidValue", f"{attribute.name} is required and was empty or missing.")
+    for name in kind.required:
+        if name not in document:
+            raise bad("invalidValue", f"{name} is required and was empty or missing.")
     document.pop("schemas", None)
     extensions = [name for name in document if name.lower().startswith("urn:")]
     return {"schemas": [kind.urn, *extensions], **document}

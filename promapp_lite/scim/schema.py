@@ -260,6 +260,11 @@ class Kind:
         return found
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The names of the attributes that have to be there."""
+        return tuple(attribute.name for attribute in self.attributes if attribute.required)
+
+    @cached_property
     def urns(self) -> dict[str, str | None]:
         """Lower-case schema URN to extension URN (None is the core), the longest first."""
         known = {self.urn.lower(): None, **{urn.lower(): urn for urn in self.extensions}}
