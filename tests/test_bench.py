@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench import report, run, seed, short, workloads
+from bench import lost, report, run, seed, short, workloads
 from bench.client import Answer
 from bench.contenders import BARE, OURS, Ours
 from bench.measure import Sample, sample, spread, together
@@ -275,3 +275,20 @@ def test_the_guard_knows_its_workloads():
     known = {each.key for each in workloads.WORKLOADS}
     assert set(workloads.SHORT) <= known
     assert not short.EXPECTED.exists() or set(short.stored()) == set(workloads.SHORT)
+
+
+def test_who_is_lost_is_named(store, send):
+    """Who was acknowledged and is not there is told, and who is there without the row of the creation."""
+    for name in ("here", "untold"):
+        send("POST", "/Users", {"userName": name})
+    store.database.execute_sql("DELETE FROM activity WHERE name = 'untold'")
+    served = object.__new__(lost.Served)
+    served.folder = store.path.parent
+    assert served.missing(["here", "untold", "gone"]) == ["untold", "gone"]
+
+
+def test_a_kill_loses_nothing(tmp_path, capsys):
+    """R1 in small: the server is killed under load and started again."""
+    assert lost.rounds(lost.Served(tmp_path / "data"), 1) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("1 ends, ") and "0 lost" in told and not told.startswith("1 ends, 0 ")
