@@ -58,8 +58,11 @@ class Served:
                 [self.program, "serve", *where], stdout=nowhere, stderr=nowhere, start_new_session=True
             )
         while True:
-            with contextlib.suppress(OSError, EOFError, ValueError):
-                if Client(self.port, self.token).ask("GET", "/healthz").status == 200:
+            with (
+                contextlib.suppress(OSError, EOFError, ValueError),
+                contextlib.closing(Client(self.port, self.token)) as client,
+            ):
+                if client.ask("GET", "/healthz").status == 200:
                     return time.monotonic() - began
             time.sleep(0.02)
 
@@ -74,8 +77,11 @@ class Served:
         kept: list[str] = []
 
         def post(line: int) -> None:
-            with contextlib.suppress(OSError, EOFError, ValueError, IndexError):
-                client, number = Client(self.port, self.token), 0
+            number = 0
+            with (
+                contextlib.suppress(OSError, EOFError, ValueError, IndexError),
+                contextlib.closing(Client(self.port, self.token)) as client,
+            ):
                 while not end.is_set():
                     name, number = f"r{round}-{line}-{number}", number + 1
                     if client.ask("POST", "/api/scim/Users", {"userName": name}).status == 201:
