@@ -169,9 +169,12 @@ class Store:
         with self.lock:
             if not mine.done:
                 self.take_turns([self.turns.popleft() for _ in range(len(self.turns))])
-        if mine.error is not None:
-            raise mine.error
-        return mine.result  # type: ignore[no-any-return]
+        try:
+            if mine.error is not None:
+                raise mine.error
+            return mine.result  # type: ignore[no-any-return]
+        finally:
+            del mine  # an error holds this frame, which would hold the error
 
     def take_turns(self, turns: list[Turn]) -> None:
         """Do what is asked for in one transaction; where that cannot be kept, nobody's is."""
