@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from promapp_lite import wire
-from promapp_lite.store import admins, opening, tokens
+from promapp_lite.store import admins, follow, opening, tokens
 
 ROOT = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8479"
@@ -113,6 +113,7 @@ def provision(secret):
 
 def in_the_past(store):
     """Let that cycle be of 26 days ago, with a usual one on each working day since."""
+    follow.catch_up(store)
     now, chance = datetime.now(UTC), random.Random(3)
     first = wire.stamp(now - timedelta(days=26))
     tables = {"activity": ("at",), "cycle": ("started", "ended"), "users": ("created", "modified")}
@@ -125,7 +126,7 @@ def in_the_past(store):
             row = (wire.stamp(moment), wire.stamp(moment + timedelta(seconds=back)), chance.randrange(2, 14))
             store.database.execute_sql(
                 "INSERT INTO cycle (token_id, started, ended, updated, created, disabled, failed, tested, "
-                "enabled, deleted) VALUES (1, ?, ?, ?, ?, ?, ?, 1, 0, 0)",
+                "enabled, deleted, first, last) VALUES (1, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0)",
                 (*row, chance.randrange(0, 3), chance.randrange(0, 2), back % 9 == 0),
             )
     store.database.execute_sql("UPDATE token SET created = ?", (first,))

@@ -476,3 +476,14 @@ def test_mapped():
         (f"{urn}:department", "D"),
         (f"{urn}:manager.value", "m"),
     ]
+
+
+def test_the_pictures_fit_the_tables(store, send):
+    """What `make screenshots` puts into the past is there as cycles."""
+    pytest.importorskip("playwright")
+    from screenshots import in_the_past
+
+    send("POST", "/Users", {"userName": "ada"})
+    in_the_past(store)
+    runs = cycles.worked(store, 99, 99)
+    assert len(runs) > 15 and runs[-1].created == 1
