@@ -1,5 +1,6 @@
 """Who takes part: how each is installed once, started on a free port, filled and stopped."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -73,6 +74,11 @@ class Contender:
         self.folder, self.port = folder / self.name, free_port()
         self.folder.mkdir(parents=True)
         self.prepare(people)
+        self.launch()
+        self.seeded = self.fill(people, seconds) if people else Seeded([], {})
+
+    def launch(self) -> None:
+        """Start it on its folder as it is; Unfit where it does not come up."""
         with (self.folder / "server.log").open("wb") as log:
             self.server = subprocess.Popen(
                 self.command(),
@@ -84,7 +90,6 @@ class Contender:
                 start_new_session=True,
             )
         self.wait()
-        self.seeded = self.fill(people, seconds) if people else Seeded([], {})
 
     def directory(self) -> Path:
         """Where it runs."""
@@ -94,11 +99,12 @@ class Contender:
         """Return once it answers; Unfit with its last words when it does not."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.server and self.server.poll() is None:
-            try:
-                if self.client().ask("GET", f"{self.base}/ServiceProviderConfig").status < 500:
+            with (
+                contextlib.suppress(OSError, EOFError, ValueError),
+                contextlib.closing(self.client()) as client,
+            ):
+                if client.ask("GET", f"{self.base}/ServiceProviderConfig").status < 500:
                     return
-            except (OSError, EOFError, ValueError):
-                pass
             time.sleep(0.05)
         said = (self.folder / "server.log").read_text("utf-8", "replace").strip().splitlines()
         raise Unfit(f"did not start: {said[-1] if said else 'it said nothing'}")

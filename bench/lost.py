@@ -25,52 +25,33 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.client import Client
-from promapp_lite.entra.appliance import free_port
+from bench.contenders import Ours
 
-CONNECTIONS = 16
+CONNECTIONS, THREADS = 16, 4
 SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
 NO_LOG_FLUSH = 2
 MIB = 256
 
 
-class Served:
-    """A server on a folder that can be started again and again."""
+class Served(Ours):
+    """The service on a folder of its own, which is ended under load and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.program = str(Path(sys.executable).with_name("promapp-lite"))
+    def prepare(self, people: int) -> None:
+        """An empty folder, and a token."""
         self.run("init", "--admin", "bench", "--password-stdin", given=secrets.token_urlsafe(24) + "\n")
         self.token = self.run("token", "create", "--description", "bench").strip()
-        self.process: subprocess.Popen[bytes] | None = None
 
-    def run(self, *words: str, given: str = "") -> str:
-        """What a command prints."""
-        command = [self.program, *words, "--data-dir", str(self.folder)]
-        return subprocess.run(command, input=given, capture_output=True, text=True, check=True).stdout
-
-    def start(self) -> float:
-        """Start it; the seconds until it answers."""
+    def again(self) -> float:
+        """Start it again; the seconds until it answers."""
         began = time.monotonic()
-        where = ("--data-dir", str(self.folder), "--listen", f"http://127.0.0.1:{self.port}", "--no-browser")
-        with Path(os.devnull).open("wb") as nowhere:
-            self.process = subprocess.Popen(
-                [self.program, "serve", *where], stdout=nowhere, stderr=nowhere, start_new_session=True
-            )
-        while True:
-            with (
-                contextlib.suppress(OSError, EOFError, ValueError),
-                contextlib.closing(Client(self.port, self.token)) as client,
-            ):
-                if client.ask("GET", "/healthz").status == 200:
-                    return time.monotonic() - began
-            time.sleep(0.02)
+        self.launch()
+        return time.monotonic() - began
 
     def kill(self) -> None:
         """kill -9 of all its processes."""
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        if self.server is not None:
+            os.killpg(self.server.pid, signal.SIGKILL)
+            self.server.wait()
 
     def load(self, round: int, seconds: float, end: threading.Event) -> list[str]:
         """Post people for a while over all connections; the names of those acknowledged until `end`."""
@@ -80,7 +61,7 @@ class Served:
             number = 0
             with (
                 contextlib.suppress(OSError, EOFError, ValueError, IndexError),
-                contextlib.closing(Client(self.port, self.token)) as client,
+                contextlib.closing(self.client()) as client,
             ):
                 while not end.is_set():
                     name, number = f"r{round}-{line}-{number}", number + 1
@@ -103,7 +84,7 @@ class Served:
 
     def missing(self, kept: list[str]) -> list[str]:
         """Who was acknowledged and is not there, or without the row that tells of it."""
-        database = sqlite3.connect(self.folder / "promapp-lite.db")
+        database = sqlite3.connect(self.folder / "data" / "promapp-lite.db")
         people = {json.loads(doc)["userName"] for (doc,) in database.execute("SELECT doc FROM users")}
         told = {name for (name,) in database.execute("SELECT name FROM activity WHERE action = 'create'")}
         sound = [row[0] for row in database.execute("PRAGMA quick_check")]
@@ -149,15 +130,15 @@ def image(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=False)
 
 
-def rounds(served: Served, count: int) -> int:
+def rounds(served: Served, folder: Path, count: int) -> int:
     """End the load so many times; how many acknowledged writes were lost."""
     dice, kept, slowest, lost = random.Random(), 0, 0.0, 0
-    served.start()
+    served.start(folder, 0, 0)
     for round in range(count):
         names = served.load(round, dice.uniform(0.2, 0.8), threading.Event())
         if isinstance(served, OnImage):
             served.remount()
-        slowest = max(slowest, served.start())
+        slowest = max(slowest, served.again())
         gone = served.missing(names)
         kept, lost = kept + len(names), lost + len(gone)
         print(
@@ -178,11 +159,11 @@ def main() -> int:
     lost = 0
     with tempfile.TemporaryDirectory() as folder:
         if asked.kills:
-            lost += rounds(Served(Path(folder) / "data"), asked.kills)
+            lost += rounds(Served(THREADS), Path(folder), asked.kills)
         if asked.cuts:
             with image(Path(folder)) as place:
                 OnImage.mount = place
-                lost += rounds(OnImage(place / "data"), asked.cuts)
+                lost += rounds(OnImage(THREADS), place, asked.cuts)
     return 1 if lost else 0
 
 

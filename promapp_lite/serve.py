@@ -41,10 +41,8 @@ log = logging.getLogger("promapp_lite")
 
 JOIN_SECONDS = 30
 SWITCH_SECONDS = 0.001  # a request waits so long at most for a thread that computes; Python's own is 5 ms
-PATIENCE, PAUSE = (
-    10,
-    0.001,
-)  # rounds of the loop, and their seconds, left to another process to take a connection
+PATIENCE = 10  # rounds of the loop that another process has to take a connection
+PAUSE = 0.001  # seconds between them
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
     "asyncore_use_poll": True,

@@ -283,12 +283,12 @@ def test_who_is_lost_is_named(store, send):
         send("POST", "/Users", {"userName": name})
     store.database.execute_sql("DELETE FROM activity WHERE name = 'untold'")
     served = object.__new__(lost.Served)
-    served.folder = store.path.parent
+    served.folder = store.path.parent.parent
     assert served.missing(["here", "untold", "gone"]) == ["untold", "gone"]
 
 
 def test_a_kill_loses_nothing(tmp_path, capsys):
     """R1 in small: the server is killed under load and started again."""
-    assert lost.rounds(lost.Served(tmp_path / "data"), 1) == 0
+    assert lost.rounds(lost.Served(4), tmp_path, 1) == 0
     told = capsys.readouterr().out
     assert told.startswith("1 ends, ") and "0 lost" in told and not told.startswith("1 ends, 0 ")

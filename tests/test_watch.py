@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 
 import pytest
 
@@ -10,6 +11,7 @@ from promapp_lite.host import logs
 from promapp_lite.settings import Settings
 from promapp_lite.store import admins, tokens
 from promapp_lite.web import metrics as metrics_room
+from promapp_lite.web import watch
 
 
 @pytest.fixture
@@ -173,3 +175,16 @@ def test_a_refused_message_has_its_line_too(app, open_doors, lines):
             connection.sendall(sent)
             assert b" 400 " in connection.recv(4096)
     assert [" 400 0 ms -" in line for line in lines()] == [True, True]
+
+
+def test_a_journal_that_cannot_keep_up_goes_on(app, send, lines, monkeypatch):
+    """Where writing beside the requests fails, nothing gathers in memory: lines are written at once again."""
+    journal = app.extensions["journal"]
+    ended = threading.Event()
+    monkeypatch.setattr(watch, "SECONDS", 0)
+    monkeypatch.setattr(journal, "write", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        journal.keep_up(ended)
+    monkeypatch.undo()
+    send("GET", "/Users")
+    assert not journal.seen and len(lines()) == 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from peewee import SQL, Case, Select, fn
+from peewee import Case, fn
 
 from promapp_lite import wire
 from promapp_lite.scim.members import Step
@@ -14,23 +14,19 @@ from promapp_lite.store import activity
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Group, Member, User
 from promapp_lite.store.query import Condition, of_member, slots
-from promapp_lite.store.users import given
+from promapp_lite.store.users import GIVEN, given
 
 ADD = Statement(
     Member.insert_from(
-        Select([fn.json_each(slot("ids")).alias("given")], [slot("group_id"), SQL("given.value")]),
+        given("ids", slot("group_id"), GIVEN),
         [Member.group_id, Member.member_id],
     )
     .on_conflict_ignore()
     .returning(Member.member_id)
 )
-PAIR = SQL("given.value")
 ADD_NAMED = Statement(
     Member.insert_from(
-        Select(
-            [fn.json_each(slot("pairs")).alias("given")],
-            [slot("group_id"), fn.json_extract(PAIR, "$[0]"), fn.json_extract(PAIR, "$[1]")],
-        ),
+        given("pairs", slot("group_id"), fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")),
         [Member.group_id, Member.member_id, Member.display],
     )
     .on_conflict_ignore()

@@ -5,8 +5,6 @@ comparison keys are folded (`wire.fold`), what was sent stays to the letter in `
 that pages ordered by it do not shift when somebody is added.
 """
 
-from typing import Any
-
 from peewee import SQL, AutoField, BooleanField, CompositeKey, IntegerField, Model, Node, TextField
 
 SEQ = ((("seq",), False),)  # narrow, so that counting and skipping to a far page read little
@@ -137,9 +135,9 @@ class Activity(Model):
         table_name = "activity"
 
 
-def rare(activity: Any = Activity) -> Node:
+def rare() -> Node:
     """Rows that are no plain updates: the index by action holds them, for queries that say just this."""
-    return activity.action != SQL("'update'")
+    return Activity.action != SQL("'update'")
 
 
 Activity.add_index(Activity.index(Activity.action, name="activity_action", where=rare()))

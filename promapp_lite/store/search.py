@@ -20,36 +20,23 @@ from promapp_lite.store.activity import Happened
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Word
 from promapp_lite.store.query import MODEL
-from promapp_lite.store.users import given
+from promapp_lite.store.users import GIVEN, given
 
 WORD = re.compile(r"[^\W_]+")
 MAX_LENGTH, MAX_WORDS, MAX_TERMS = 40, 40, 6
 MANY = 2000  # a term that finds this many is not the one to begin with
 END = "\U0010ffff"
 
-
-PAIR = SQL("given.value")
+PAIR = fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")  # a row's position, a word
 ADD = Statement(
     Word.insert_from(
-        Select(
-            [fn.json_each(slot("pairs")).alias("given")],
-            [slot("kind"), fn.json_extract(PAIR, "$[1]"), fn.json_extract(PAIR, "$[0]")],
-        ),
-        [Word.kind, Word.key, Word.seq],
+        given("pairs", slot("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
     ).on_conflict_ignore()
 )
 OWN = (Word.kind == slot("kind")) & Word.seq.in_(given("seqs"))
 HELD = Statement(Word.select(Word.seq, Word.key).where(OWN))
 DROP = Statement(
-    Word.delete().where(
-        (Word.kind == slot("kind"))
-        & Tuple(Word.seq, Word.key).in_(
-            Select(
-                [fn.json_each(slot("pairs")).alias("given")],
-                [fn.json_extract(PAIR, "$[0]"), fn.json_extract(PAIR, "$[1]")],
-            )
-        )
-    )
+    Word.delete().where((Word.kind == slot("kind")) & Tuple(Word.seq, Word.key).in_(given("pairs", *PAIR)))
 )
 DOCUMENTS = {
     kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(given("ids"))))

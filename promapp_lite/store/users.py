@@ -10,10 +10,12 @@ from promapp_lite.scim.patch import Document
 from promapp_lite.store.db import Statement, Store, slot
 from promapp_lite.store.models import Email, Group, Member
 
+GIVEN = SQL("given.value")  # a value of the list at hand in `given`
 
-def given(name: str) -> Select:
-    """The values of a slot that holds a JSON list, as a subquery: one statement for any number."""
-    return Select([fn.json_each(slot(name)).alias("given")], [SQL("given.value")])
+
+def given(name: str, *columns: Any) -> Select:
+    """The values of a slot that holds a JSON list, or columns made of GIVEN: one statement for any number."""
+    return Select([fn.json_each(slot(name)).alias("given")], columns or (GIVEN,))
 
 
 def up_from(ids: Select) -> Any:
@@ -37,7 +39,7 @@ GROUPS_OF = Statement(
 )
 ADD_EMAILS = Statement(
     Email.insert_from(
-        Select([fn.json_each(slot("values")).alias("given")], [SQL("given.value"), slot("user_id")]),
+        given("values", GIVEN, slot("user_id")),
         [Email.value_key, Email.user_id],
     ).on_conflict_ignore()
 )

@@ -62,11 +62,13 @@ class Journal:
                 tell(row)
 
     def keep_up(self, ended: threading.Event) -> None:
-        """Write every SECONDS until `ended`, so that no answer waits for it."""
+        """Write every SECONDS until `ended`, so that no answer waits for it; at once again when it stops."""
         self.kept_up = True
-        while not ended.wait(SECONDS):
-            self.write()
-        self.kept_up = False
+        try:
+            while not ended.wait(SECONDS):
+                self.write()
+        finally:
+            self.kept_up = False
         self.write()
 
 
