@@ -111,6 +111,7 @@ def test_what_sqlite_undid_is_nobodys(store, together):
 
     found = together(keep(store, "a"), fill, keep(store, "b"))
     assert all(isinstance(each.error, OperationalError) for each in found)
+    assert {str(each.error) for each in found} == {"database or disk is full"}
     assert kept(store) == []
     store.writer.execute_sql("PRAGMA max_page_count = 1000000")
     assert store.transact(keep(store, "later")) == "later"
