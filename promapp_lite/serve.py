@@ -4,7 +4,6 @@ import contextlib
 import ipaddress
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -12,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from queue import SimpleQueue
-from types import FrameType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -261,7 +259,7 @@ def run(settings: Settings) -> None:
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(door.scheme == "https" for door in opened) else None
         bound = [(door, door.bind()) for door in opened]
-        signal.signal(signal.SIGTERM, end)
+        workers.leave.heed()
         tell(settings, shown)
         frozen.follow_starter()
         if settings.processes > 1:
@@ -345,11 +343,6 @@ def application(app: Flask, settings: Settings) -> proxy.Application:
     return app
 
 
-def end(signum: int, frame: FrameType | None) -> None:
-    """SIGTERM: leave the loop; the workers finish what they have."""
-    raise SystemExit(0)
-
-
 def loop(
     app: proxy.Application,
     settings: Settings,
@@ -374,12 +367,14 @@ def loop(
         server.shown = shown
         server.share = share
     try:
-        wasyncore.loop(timeout=1, map=channels, use_poll=True)
-    except (SystemExit, KeyboardInterrupt):
-        dispatcher.shutdown()
-        for channel in [each for each in channels.values() if isinstance(each, Channel)]:
-            channel.handle_close()
-        wasyncore.close_all(channels)
+        while channels and not workers.leave.asked:
+            wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
+    except SystemExit:
+        pass
+    dispatcher.shutdown()
+    for channel in [each for each in channels.values() if isinstance(each, Channel)]:
+        channel.handle_close()
+    wasyncore.close_all(channels)
 
 
 def adjustments(settings: Settings, door: Door, sock: socket.socket) -> Adjustments:

@@ -1,5 +1,6 @@
 """What the tests share: an application over an empty database, a token for it, and a served one."""
 
+import io
 import json
 import os
 import shutil
@@ -204,3 +205,15 @@ def open_doors():
     yield open_doors
     for each in opened:
         each.close()
+
+
+class Loud(io.RawIOBase):
+    """Raises a signal while it is finalized, where CPython drops what the handler raises."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def close(self):
+        super().close()
+        if number := self.__dict__.pop("number", None):
+            signal.raise_signal(number)

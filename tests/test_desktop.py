@@ -189,10 +189,9 @@ def test_only_the_one_file_is_unpacked(monkeypatch, unpacked, executable, found)
 
 
 CHILD = """
-import os, pathlib, signal, sys, threading, time
-from promapp_lite import serve
-from promapp_lite.host import frozen
-signal.signal(signal.SIGTERM, serve.end)
+import os, pathlib, sys, threading, time
+from promapp_lite.host import frozen, workers
+workers.leave.heed()
 folder = pathlib.Path(sys.argv[1])
 threading.Thread(target=frozen.follow, args=(os.getppid(), folder), daemon=True).start()
 print("ready", flush=True)

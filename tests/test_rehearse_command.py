@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from conftest import Loud
 from rehearse_target import TOKEN, Target, listening, proxied, serving
 
 from promapp_lite.entra import appliance
+from promapp_lite.entra.client import Client
 from promapp_lite.entra.command import rehearse
 from promapp_lite.entra.options import OPTIONS
 from promapp_lite.entra.progress import Bar, line
@@ -287,6 +289,25 @@ def test_a_signal_stops_it_and_it_cleans_up(url, target, number):
     assert process.returncode == 1, err
     assert "NOT OK: stopped" in out
     assert "Traceback" not in err
+    assert target.store == {"Users": {}, "Groups": {}}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_finalizer_is_not_lost(url, target, number, monkeypatch):
+    """It stops at the next request, cleans up, and plays no second form."""
+    posts = []
+
+    def headers(client, body, original=Client._headers):
+        posts.extend([body] if body else [])
+        if body and len(posts) == 5:
+            Loud(number)
+        return original(client, body)
+
+    monkeypatch.setattr(Client, "_headers", headers)
+    result = run(url, *SMALL, "--both-forms")
+    assert result.exit_code == 1
+    assert "NOT OK: stopped" in result.stdout
+    assert len(posts) == 5
     assert target.store == {"Users": {}, "Groups": {}}
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, free_port, wait_for
+from conftest import ROOT, Loud, free_port, wait_for
+from doors import Doors
 
 from promapp_lite.host import workers
+from promapp_lite.settings import Settings
 from promapp_lite.store import admins, opening, tokens
 from promapp_lite.store.admins import Refused
 
@@ -235,3 +237,21 @@ def test_connections_are_shared_out(running):
         line.close()
     held = [after[n] - before[n] for n in range(2)]
     assert min(held) >= 5, held
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_that_a_finalizer_drops_is_heeded(app, store, monkeypatch, number):
+    """The loop ends after its round, though the exception of the signal is lost."""
+    asked = workers.Leave()
+    monkeypatch.setattr(workers, "leave", asked)
+    opened = Doors(app, Settings(store.path.parent), ("http",))
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        asked.heed()
+        Loud(number)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    opened.servers[0].trigger.pull_trigger()
+    opened.thread.join(10)
+    assert not opened.thread.is_alive()

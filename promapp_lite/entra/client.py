@@ -35,6 +35,16 @@ class Answer(NamedTuple):
     text: str
 
 
+class Stop:
+    """Whether somebody asked for the end.
+
+    CPython drops an exception that a signal handler raises while the answer before is finalized;
+    this outlives it.
+    """
+
+    asked = False
+
+
 class Client:
     """One target and one token. The token stands in no error, log line or repr."""
 
@@ -47,11 +57,13 @@ class Client:
         timeout: float = 30,
         ca_file: str | None = None,
         insecure: bool = False,
+        stop: Stop | None = None,
     ) -> None:
         parts = urlsplit(url)
         self.flag = flag or FLAG in parts.query
         self.base = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
         self.requests = self.writes = 0
+        self.stop = stop or Stop()
         self._token = token
         self._pool = pool(self.base, timeout, ca_file, insecure)
 
@@ -66,8 +78,10 @@ class Client:
     def send(self, method: str, path: str, query: str = "", body: Any = None) -> Answer:
         """One request, answered whatever its status; Fault when no answer comes.
 
-        429 is waited out as Retry-After says, three times.
+        429 is waited out as Retry-After says, three times. KeyboardInterrupt once the end was asked for.
         """
+        if self.stop.asked:
+            raise KeyboardInterrupt
         for _ in range(3):
             answer, wait = self._once(method, path, query, body)
             if answer.status != 429:

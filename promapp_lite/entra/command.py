@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from promapp_lite.entra import appliance, files, generate, mapping, play, report, summary
-from promapp_lite.entra.client import Client
+from promapp_lite.entra.client import Client, Stop
 from promapp_lite.entra.directory import Directory
 from promapp_lite.entra.escrow import Clock
 from promapp_lite.entra.faults import Fault
@@ -44,10 +44,14 @@ def rehearse(**options: Any) -> None:
     bar = Bar()
     try:
         directory, table = read_files(options)
-        with terminable(), target(options) as (url, token):
-            outcomes = [
-                one_life(options, url, token, flag, directory, table, bar) for flag in forms_of(options)
-            ]
+        with interruptible() as stop, target(options) as (url, token):
+            settings = {name: options[name] for name in ("timeout", "ca_file", "insecure")}
+            clients = [Client(url, token, flag=flag, stop=stop, **settings) for flag in forms_of(options)]
+            outcomes = []
+            for client in clients:
+                outcomes.append(one_life(options, client, directory, table, bar))
+                if outcomes[-1].stopped:
+                    break
     except (Fault, play.Refused, appliance.ApplianceError, ValueError, OSError) as error:
         bar.clear()
         raise click.ClickException(explained(error)) from None
@@ -61,17 +65,20 @@ def rehearse(**options: Any) -> None:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def interruptible() -> Iterator[Stop]:
     """SIGTERM stops a rehearsal as Ctrl-C does: it still cleans up."""
+    stop = Stop()
 
     def interrupt(*_: Any) -> None:
+        stop.asked = True
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_usage(options: dict[str, Any]) -> None:
@@ -132,16 +139,12 @@ def source(options: dict[str, Any], read: Directory | None) -> Directory:
 
 def one_life(
     options: dict[str, Any],
-    url: str,
-    token: str,
-    flag: bool,
+    client: Client,
     read: Directory | None,
     table: mapping.Table,
     bar: Bar,
 ) -> play.Outcome:
     """Play one life and say how each cycle went."""
-    settings = {name: options[name] for name in ("timeout", "ca_file", "insecure")}
-    client = Client(url, token, flag=flag, **settings)
     directory = source(options, read)
     job = Job(client, directory, table, options["who"] == "all", Clock(options["hour"]), bar)
     play.open_door(job, options["yes"])

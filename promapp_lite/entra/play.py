@@ -132,6 +132,7 @@ def play(
         live(job, life, cycles, retries, say, outcome)
     except KeyboardInterrupt:
         outcome.stopped = True
+        job.client.stop.asked = False
     if not keep:
         outcome.left = cleanup.leave(job)
     outcome.seconds = time.perf_counter() - start

@@ -44,6 +44,27 @@ def counts(count: int) -> memoryview:
     return memoryview(mmap.mmap(-1, 4 * count)).cast("i")
 
 
+class Leave:
+    """What SIGTERM and Ctrl-C do: leave the loop; the threads finish what they have.
+
+    `asked` outlives an exception that CPython drops, as it does with one raised in a finalizer.
+    """
+
+    asked = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        self.asked = True
+        raise SystemExit(0)
+
+    def heed(self) -> None:
+        """Heed SIGTERM and Ctrl-C in this process and those it forks; only the main thread can say so."""
+        signal.signal(signal.SIGTERM, self)
+        signal.signal(signal.SIGINT, self)
+
+
+leave = Leave()
+
+
 def usual() -> int:
     """How many processes serve when nobody says: one a core up to four, one where fork is missing."""
     return min(os.cpu_count() or 1, MOST) if hasattr(os, "fork") else 1
@@ -69,13 +90,14 @@ def keep(count: int, begin: Callable[[int], int]) -> None:
     """Keep so many workers running until this process is asked to end, then end them."""
     workers = {begin(number): number for number in range(count)}
     try:
-        while True:
+        while not leave.asked:
             time.sleep(AGAIN_SECONDS)
             for dead, number in gone(workers):
                 log.error("worker process %d ended; another takes its place", dead)
                 workers[begin(number)] = number
-    except (SystemExit, KeyboardInterrupt):
-        end(workers)
+    except SystemExit:
+        pass
+    end(workers)
 
 
 def gone(workers: dict[int, int]) -> list[tuple[int, int]]:
@@ -106,22 +128,16 @@ def start(work: Callable[[], None], alive: int, ended: int) -> int:
     code = 1
     try:
         os.close(ended)
-        signal.signal(signal.SIGTERM, leave)
         threading.Thread(target=follow, args=(alive,), daemon=True).start()
         work()
         code = 0
-    except (SystemExit, KeyboardInterrupt):
+    except SystemExit:
         code = 0  # asked to end before it had begun
     except BaseException:
         log.exception("worker process")
     finally:
         logging.shutdown()
         os._exit(code)  # what the parent registered for its own end is not ours to run
-
-
-def leave(signum: int, frame: FrameType | None) -> None:
-    """SIGTERM in a worker: leave the loop; the threads finish what they have."""
-    raise SystemExit(0)
 
 
 def follow(alive: int) -> None:
