@@ -10,21 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, WSGITask
 
 from promapp_lite import wire
 from promapp_lite.factory import create_app
-from promapp_lite.host import frozen, proxy, selfsigned, tls, workers
+from promapp_lite.host import frozen, lead, proxy, selfsigned, tls, workers
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
@@ -105,58 +102,7 @@ class Refusal(ErrorTask):
         self.write(body)
 
 
-class Dispatcher(ThreadedTaskDispatcher):
-    """Gives a request to the thread that was idle last: what it needs is still in the caches.
-
-    Waitress wakes the one that was idle first, and through a Condition, which takes two more handovers of
-    the interpreter.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.idle: list[SimpleQueue[Any]] = []
-
-    def handler_thread(self, thread_no: int) -> None:
-        """Work until told to stop."""
-        mine: SimpleQueue[Any] = SimpleQueue()
-        while (task := self.next(mine)) is not None:
-            try:
-                task.service()
-            except BaseException:
-                self.logger.exception("Exception when servicing %r", task)
-        with self.lock:
-            self.stop_count -= 1
-            self.threads.discard(thread_no)
-            self.thread_exit_cv.notify()
-
-    def next(self, mine: "SimpleQueue[Any]") -> Any:
-        """The request that waits longest, else the next one; None to stop."""
-        with self.lock:
-            if self.stop_count:
-                return None
-            if self.queue:
-                return self.queue.popleft()
-            self.idle.append(mine)
-        return mine.get()
-
-    def add_task(self, task: Any) -> None:
-        """Give a request to an idle thread, or let it wait."""
-        with self.lock:
-            if self.idle:
-                self.idle.pop().put(task)
-            else:
-                self.queue.append(task)
-
-    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
-        """Let the threads finish what they have in hand."""
-        self.set_thread_count(0)
-        with self.lock:
-            while self.idle:
-                self.idle.pop().put(None)
-        return bool(super().shutdown(cancel_pending, timeout))
-
-
-class Channel(HTTPChannel):
+class Channel(lead.Channel):
     """One connection."""
 
     parser_class = Parser
@@ -168,7 +114,7 @@ class SecureChannel(tls.Channel, Channel):
     """One connection over TLS."""
 
 
-class Fair(TcpWSGIServer):
+class Fair(lead.Server):
     """A door that leaves a new connection to a process that holds fewer, if that one takes it soon."""
 
     share = ALONE
@@ -350,16 +296,16 @@ def loop(
     shown: tls.Shown | None,
     channels: dict[int, Any],
     share: workers.Share = ALONE,
+    leave: workers.Leave = workers.leave,
 ) -> None:
     """Run one Waitress loop over all doors; `channels` is what is open, the doors first."""
-    dispatcher = Dispatcher()
-    dispatcher.set_thread_count(settings.threads)
+    leading = lead.Lead(channels)
     for door, sock in bound:
         server = SERVERS[door.scheme](
             app,
             channels,
             _sock=sock,
-            dispatcher=dispatcher,
+            dispatcher=leading,
             adj=adjustments(settings, door, sock),
             bind_socket=False,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
@@ -367,14 +313,11 @@ def loop(
         server.shown = shown
         server.share = share
     try:
-        while channels and not workers.leave.asked:
-            wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
-    except SystemExit:
-        pass
-    dispatcher.shutdown()
-    for channel in [each for each in channels.values() if isinstance(each, Channel)]:
-        channel.handle_close()
-    wasyncore.close_all(channels)
+        leading.run(settings.threads + 1, leave)  # one waits for requests while the others answer
+    finally:
+        for channel in [each for each in channels.values() if isinstance(each, Channel)]:
+            channel.handle_close()
+        wasyncore.close_all(channels)
 
 
 def adjustments(settings: Settings, door: Door, sock: socket.socket) -> Adjustments:

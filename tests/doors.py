@@ -7,6 +7,7 @@ from conftest import free_port
 from waitress.server import TcpWSGIServer
 
 from promapp_lite import serve
+from promapp_lite.host import workers
 
 
 class Doors:
@@ -18,9 +19,10 @@ class Doors:
         self.channels = {}
         bound = [(door, door.bind()) for door in doors]
         called = serve.application(app, settings)
-        self.thread = threading.Thread(
-            target=serve.loop, args=(called, settings, bound, shown, self.channels), daemon=True
-        )
+        self.leave = workers.Leave()
+        self.fault = None
+        facts = (called, settings, bound, shown, self.channels)
+        self.thread = threading.Thread(target=self.loop, args=facts, daemon=True)
         self.thread.start()
         self.servers = self.opened(len(doors))
 
@@ -33,14 +35,15 @@ class Doors:
             time.sleep(0.01)
         raise AssertionError("the doors never opened")
 
+    def loop(self, *facts):
+        """Serve; what ended it otherwise than by `close` is kept."""
+        try:
+            serve.loop(*facts, leave=self.leave)
+        except Exception as fault:
+            self.fault = fault
+
     def close(self):
-        """End the loop as SIGTERM does."""
-        self.servers[0].readable = leave
-        self.servers[0].trigger.pull_trigger()
+        """End the loop as a SIGTERM does that a finalizer dropped."""
+        self.leave.asked = True
         self.thread.join(10)
         assert not self.thread.is_alive()
-
-
-def leave():
-    """What SIGTERM raises."""
-    raise SystemExit(0)

@@ -7,13 +7,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import ROOT, free_port, wait_for
 
-from promapp_lite import serve
 from promapp_lite.serve import Door, doors
 from promapp_lite.settings import Settings
 from promapp_lite.store import admins, opening, tokens
@@ -228,59 +226,3 @@ def test_an_answer_is_one_packet(app, open_doors, store, token):
             assert b" 200 " in head and f"Content-Length: {len(body)}".encode() in head and body
         connection.sendall(b"HEAD /api/scim/Users HTTP/1.1\r\n" + bearer)
         assert connection.recv(65536).endswith(b"\r\n\r\n")
-
-
-def test_the_thread_that_was_idle_last():
-    """One request after the other is one thread's work; at once they are several threads'; all end."""
-    seen, dispatcher = [], serve.Dispatcher()
-    dispatcher.set_thread_count(3)
-    until(lambda: len(dispatcher.idle) == 3)
-
-    class Task:
-        def __init__(self, gate=None):
-            self.gate = gate or threading.Event()
-            self.gate.set() if gate is None else None
-
-        def service(self):
-            self.gate.wait(10)
-            seen.append(threading.current_thread().name)
-
-        def cancel(self):
-            seen.append("cancelled")
-
-    for number in range(5):
-        dispatcher.add_task(Task())
-        until(lambda: len(seen) == number + 1 and len(dispatcher.idle) == 3)  # noqa: B023
-    assert len(set(seen)) == 1
-    gate = threading.Event()
-    for _ in range(5):
-        dispatcher.add_task(Task(gate))
-    until(lambda: len(dispatcher.queue) == 2)
-    gate.set()
-    until(lambda: len(seen) == 10 and len(dispatcher.idle) == 3)
-    assert len(set(seen)) == 3
-    assert dispatcher.shutdown() and not dispatcher.threads
-
-
-def until(done):
-    """Wait until it holds."""
-    for _ in range(1000):
-        if done():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came to be")
-
-
-def test_a_thread_outlives_a_fault(caplog):
-    """What goes wrong in one request ends no thread."""
-    dispatcher = serve.Dispatcher()
-    dispatcher.set_thread_count(1)
-
-    class Broken:
-        def service(self):
-            raise RuntimeError("broken")
-
-    dispatcher.add_task(Broken())
-    until(lambda: len(dispatcher.idle) == 1 and caplog.records)
-    assert "Exception when servicing" in caplog.text
-    assert dispatcher.shutdown() and not dispatcher.threads

@@ -1,0 +1,243 @@
+"""Who answers: the thread that reads a request, until it takes long and another one takes the lead over."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+from doors import Doors
+from waitress import wasyncore
+
+from promapp_lite.host import lead
+from promapp_lite.settings import Settings
+
+HEAD = "GET {} HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Application:
+    """Answers the path; /slow waits for the gate, /big is long, /fault is none."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.slow = threading.Semaphore(0)
+        self.threads = []
+
+    def __call__(self, environ, start):
+        path = environ["PATH_INFO"]
+        self.threads.append(threading.get_ident())
+        if path.startswith("/slow"):
+            self.slow.release()
+            assert self.gate.wait(20)
+        if path == "/fault":
+            raise SystemExit(3)
+        body = b"x" * 40_000_000 if path == "/big" else path.encode()
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body[at : at + 1_000_000] for at in range(0, len(body), 1_000_000)]
+
+
+@pytest.fixture
+def called():
+    """The application behind the door."""
+    return Application()
+
+
+@pytest.fixture
+def door(called, tmp_path):
+    """A door to it with two threads beside the one that waits."""
+    opened = Doors(called, Settings(tmp_path, threads=2), ("http",))
+    yield opened
+    called.gate.set()
+    opened.close()
+    assert opened.fault is None
+
+
+@contextlib.contextmanager
+def connected(door):
+    """ask(path) on one connection; the body, "" at its end."""
+    with socket.create_connection(("127.0.0.1", door.ports[0]), 20) as line, line.makefile("rb") as came:
+
+        def answer():
+            if not came.readline():
+                return ""
+            length = 0
+            while (header := came.readline().strip().lower()) != b"":
+                if header.startswith(b"content-length:"):
+                    length = int(header.split(b":")[1])
+            return came.read(length).decode()
+
+        def send(*paths):
+            line.sendall("".join(HEAD.format(path) for path in paths).encode())
+
+        def ask(path):
+            send(path)
+            return answer()
+
+        ask.send, ask.answer, ask.line = send, answer, line
+        yield ask
+
+
+def test_one_after_the_other_is_one_thread_s_work(door, called, monkeypatch):
+    """Nothing is handed over, on one connection or on several."""
+    monkeypatch.setattr(lead.Lead, "tick", lambda leading: 0.01)
+    pulled = []
+    monkeypatch.setattr(door.servers[0].trigger, "pull_trigger", lambda: pulled.append(1))
+    with connected(door) as one, connected(door) as two:
+        for number in range(20):
+            assert (one if number % 2 else two)(f"/{number}") == f"/{number}"
+    assert len(set(called.threads)) == 1
+    assert called.threads[0] != door.thread.ident, "the main thread hears signals, and no request ends by one"
+    assert not pulled, "the leader need not wake itself"
+    monkeypatch.undo()
+
+
+def test_nobody_waits_for_a_slow_answer(door, called):
+    """The next thread leads while it lasts, and the one after that; then the connection goes on."""
+    with connected(door) as one, connected(door) as two, connected(door) as three:
+        one.send("/slow1")
+        assert called.slow.acquire(timeout=10)
+        assert three("/a") == "/a"
+        two.send("/slow2")
+        assert called.slow.acquire(timeout=10)
+        assert three("/b") == "/b"
+        called.gate.set()
+        assert (one.answer(), two.answer()) == ("/slow1", "/slow2")
+        assert (one("/c"), two("/d"), three("/e")) == ("/c", "/d", "/e")
+    assert len(set(called.threads)) == 3
+
+
+def test_when_all_are_slow_the_rest_waits(door, called):
+    """Three threads are three answers at once; the fourth comes when one of them is free."""
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(connected(door)) for _ in range(4)]
+        for number, line in enumerate(lines):
+            line.send(f"/slow{number}")
+        for _ in range(3):
+            assert called.slow.acquire(timeout=10)
+        assert not called.slow.acquire(timeout=0.1)
+        called.gate.set()
+        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(4)]
+
+
+def test_each_request_is_answered_once(door, monkeypatch):
+    """Though the lead is lost at each moment: whoever has answered leaves the next request to the leader."""
+    monkeypatch.setattr(lead, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(lead, "IDLE_SECONDS", 0.0)
+    wrong = []
+
+    def go(name):
+        with connected(door) as ask:
+            for number in range(200):
+                paths = [f"/{name}/{number}/{part}" for part in range(1 + number % 3)]
+                ask.send(*paths)
+                got = [ask.answer() for _ in paths]
+                wrong.extend([] if got == paths else [(paths, got)])
+
+    threads = [threading.Thread(target=go, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong and not any(thread.is_alive() for thread in threads)
+
+
+def test_the_lead_is_lost_at_the_second_tick():
+    """A request that is answered between two ticks keeps it; and a rest follows only when nothing came."""
+    leading = lead.Lead({})
+    assert leading.free.acquire()
+    leading.leader = 1
+    assert leading.tick() == lead.IDLE_SECONDS
+    leading.begun = leading.answering = 7
+    assert (leading.tick(), leading.leader) == (lead.TICK_SECONDS, 1)
+    leading.begun = leading.answering = 8
+    assert (leading.tick(), leading.leader) == (lead.TICK_SECONDS, 1)
+    leading.tick()
+    assert (leading.leader, leading.free.locked()) == (None, False)
+    assert leading.tick() == lead.IDLE_SECONDS
+    assert not leading.free.locked()
+
+
+class Slow:
+    """A channel that loses the lead at the very end of its answer."""
+
+    def __init__(self, leading):
+        self.requests, self.leading, self.pulled = [1], leading, 0
+        self.server = self
+
+    def service(self):
+        self.requests.pop()
+        self.leading.tick()
+        self.leading.tick()
+
+    def pull_trigger(self):
+        self.pulled += 1
+
+
+def test_who_has_lost_the_lead_wakes_the_leader():
+    """Which must look at the connection again; and itself leaves the loop."""
+    leading = lead.Lead({})
+    assert leading.free.acquire()
+    leading.leader = threading.get_ident()
+    channel = Slow(leading)
+    with pytest.raises(wasyncore.ExitNow):
+        leading.answer(channel)
+    assert channel.pulled == 1
+
+
+def test_a_reader_who_does_not_read(door):
+    """Whoever answers waits for them alone; the leader sends the rest."""
+    with connected(door) as one, connected(door) as two:
+        one.send("/big")
+        for number in range(5):
+            assert two(f"/{number}") == f"/{number}"
+        assert len(one.answer()) == 40_000_000
+        assert one("/again") == "/again"
+
+
+def test_a_closing_answer_drops_what_is_behind_it(door, caplog):
+    """And the next connection is served."""
+    with connected(door) as ask:
+        ask.line.sendall(
+            b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + HEAD.format("/two").encode()
+        )
+        assert (ask.answer(), ask.answer()) == ("/one", "")
+    with connected(door) as ask:
+        assert ask("/three") == "/three"
+    assert not caplog.records
+
+
+def test_a_thread_outlives_a_fault(door, caplog):
+    """What goes wrong in one request ends its connection, not the thread; even SystemExit."""
+    for _ in range(5):
+        with connected(door) as ask:
+            assert ask("/fault") == ""
+    with connected(door) as ask:
+        assert ask("/x") == "/x"
+    assert caplog.text.count("answering <") == 5
+
+
+def test_a_broken_loop_ends_the_process(called, tmp_path, monkeypatch):
+    """So that the parent starts another."""
+    opened = Doors(called, Settings(tmp_path, threads=2), ("http",))
+
+    def broken(**facts):
+        raise OSError("no more poll")
+
+    monkeypatch.setattr(wasyncore, "loop", broken)
+    opened.thread.join(10)
+    assert str(opened.fault) == "no more poll"
+
+
+def test_what_is_in_hand_is_finished(called, tmp_path):
+    """The end waits for the answers that have begun, and takes no more."""
+    opened = Doors(called, Settings(tmp_path, threads=2), ("http",))
+    with connected(opened) as one, connected(opened) as two:
+        one.send("/slow")
+        assert called.slow.acquire(timeout=10)
+        opened.leave.asked = True
+        time.sleep(0.2)
+        called.gate.set()
+        assert one.answer() == "/slow"
+        opened.close()
+        with contextlib.suppress(OSError):
+            assert two("/late") == ""
