@@ -151,7 +151,7 @@ def test_the_lead_is_lost_at_the_second_tick():
     assert (leading.tick(), leading.leader) == (lead.TICK_SECONDS, 1)
     leading.begun = leading.answering = 8
     assert (leading.tick(), leading.leader) == (lead.TICK_SECONDS, 1)
-    leading.tick()
+    assert leading.tick() == lead.TICK_SECONDS, "whoever leads next is looked at as soon"
     assert (leading.leader, leading.free.locked()) == (None, False)
     assert leading.tick() == lead.IDLE_SECONDS
     assert not leading.free.locked()

@@ -79,10 +79,11 @@ class Lead:
         """Take the lead from who answers since before the last tick; seconds to the next one."""
         with self.change:
             begun, self.seen = self.seen, self.begun
+            busy = self.answering or self.begun != begun
             if self.answering and self.answering == begun:
                 self.leader, self.answering = None, 0
                 self.free.release()
-        return IDLE_SECONDS if self.begun == begun else TICK_SECONDS
+            return TICK_SECONDS if busy else IDLE_SECONDS
 
     def answer(self, channel: HTTPChannel) -> None:
         """Answer what a channel was asked; ExitNow when this thread has lost the lead over it."""
