@@ -10,6 +10,7 @@ from test_console import ada as signed_in
 
 from promapp_lite.store import activity, cycles, follow, people, search, tokens
 from promapp_lite.store.activity import Caller
+from promapp_lite.store.db import Store
 
 ada = signed_in
 
@@ -167,6 +168,35 @@ def test_it_keeps_up_beside_the_requests(store, send, monkeypatch):
     ended.set()
     keeper.join(10)
     assert not keeper.is_alive() and cycles.last(store).created == 1
+
+
+def test_who_wrote_follows(store, send, monkeypatch):
+    """A process leaves to another what that one wrote: each would have to read anew what the other writes."""
+    other, looks = Store(store.path), iter([True] * 3)
+    ended = threading.Event()
+    follow.catch_up(other)
+    other.behind = False  # as after its first look
+    send("POST", "/Users", {"userName": "here"})
+    monkeypatch.setattr(follow, "SECONDS", 0)
+    monkeypatch.setattr(ended, "wait", lambda _: next(looks, None) is None)
+    follow.keep_up(other, ended)
+    assert position(store) is None
+    other.transact(lambda: activity.record(other, Caller("GET", "/x", token_id=1), "test", 200))
+    looks = iter([True] * 3)
+    follow.keep_up(other, ended)
+    assert position(store) == 2 and not other.behind
+    other.close()
+
+
+def test_what_could_not_be_followed_stays_behind(store, send, monkeypatch):
+    """The process that wrote tries again."""
+    send("POST", "/Users", {"userName": "here"})
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr(search, "follow", lambda *_: (_ for _ in ()).throw(OperationalError("full")))
+        follow.catch_up(store)
+    assert store.behind and position(store) is None
+    follow.catch_up(store)
+    assert not store.behind and position(store) == 1
 
 
 def test_a_full_disk_is_told_once(store, monkeypatch, caplog):

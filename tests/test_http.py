@@ -78,3 +78,22 @@ def test_large_numbers(send, number):
     """A number too large to be kept to the letter is refused, not rounded."""
     answer = send("POST", "/Users", b'{"userName":"ada","custom":%s}' % number.encode())
     assert answer.status == 400 or answer.json["custom"] == int(number)
+
+
+def test_members_as_shown(send):
+    """Each with its type and address; the name that came with it goes first; of a stranger only the id."""
+    ada = made(send, "/Users", userName="ada", displayName="Ada")["id"]
+    eva = made(send, "/Users", userName="eva")["id"]
+    inner = made(send, "/Groups", displayName="Inner")["id"]
+    sent = [{"value": ada, "display": "Countess"}, {"value": eva}, {"value": inner}, {"value": 'no"body'}]
+    outer = made(send, "/Groups", displayName="Outer", members=[*sent, {"value": "z", "display": "Zed"}])
+    base = outer["meta"]["location"].removesuffix(f"/Groups/{outer['id']}")
+    wanted = [
+        {"value": ada, "$ref": f"{base}/Users/{ada}", "type": "User", "display": "Countess"},
+        {"value": eva, "$ref": f"{base}/Users/{eva}", "type": "User", "display": "eva"},
+        {"value": inner, "$ref": f"{base}/Groups/{inner}", "type": "Group", "display": "Inner"},
+        {"value": 'no"body'},
+        {"value": "z"},
+    ]
+    shown = send("GET", f"/Groups/{outer['id']}").json["members"]
+    assert shown == sorted(wanted, key=lambda member: member["value"])

@@ -79,6 +79,7 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
         "ms": caller.ms,
         "times": 1,
     }
+    store.behind = True
     return int(store.rows(INSERT, **(row | facts))[0][0])
 
 

@@ -137,6 +137,7 @@ class Store:
         self.writer = opened(path, thread_safe=False, check_same_thread=False)
         self.only = OnlyWriter(path)
         self.writing: int | None = None  # the thread inside `transact`
+        self.behind = True  # activity was written here that may not be followed yet, see `store.follow`
         self.asked: Counter[str] = Counter()  # see `store.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:

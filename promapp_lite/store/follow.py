@@ -35,12 +35,17 @@ NEXT = Statement(
 
 def catch_up(store: Store, step: int = STEP) -> None:
     """Follow the activity to its end, in small transactions; one of FAULTS where nothing can be written."""
-    while store.row(BEHIND):
-        store.transact(lambda: take(store, step))
+    try:
+        while store.row(BEHIND):
+            store.transact(lambda: take(store, step))
+    except FAULTS:
+        store.behind = True
+        raise
 
 
 def take(store: Store, step: int) -> None:
     """Follow the next rows."""
+    store.behind = False
     rows = [Happened(*row) for row in store.rows(NEXT, step=step)]
     if rows:  # another process was not quicker
         cycles.count(store, rows)
@@ -49,11 +54,15 @@ def take(store: Store, step: int) -> None:
 
 
 def keep_up(store: Store, ended: threading.Event) -> None:
-    """Follow the activity until `ended`; faults are told once, until it works again."""
+    """Follow the activity until `ended`; faults are told once, until it works again.
+
+    Only a process that wrote some itself does, as what one process writes the others have to read anew.
+    """
     told = False
     while not ended.wait(SECONDS):
         try:
-            catch_up(store)
+            if store.behind:
+                catch_up(store)
             told = False
         except FAULTS as error:
             if not told:
