@@ -41,10 +41,10 @@ def patch(*operations):
 
 
 def test_reading_a_user(count, send, user):
-    """Token and user, and where it is in a group its groups."""
+    """Token and user, and where it is in groups these and what they are in."""
     assert len(count("GET", f"/Users/{user}")) == 2
     send("POST", "/Groups", {"displayName": "g", "members": [{"value": user}]})
-    assert len(count("GET", f"/Users/{user}")) == 3
+    assert len(count("GET", f"/Users/{user}")) == 4
     assert len(count("GET", f"/Users/{user}?excludedAttributes=groups")) == 2
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from peewee import SQL, Select, Value, fn
+import orjson
+from peewee import SQL, Select, fn
 
 from promapp_lite import wire
 from promapp_lite.scim.patch import Document
@@ -18,24 +19,19 @@ def given(name: str, *columns: Any) -> Select:
     return Select([fn.json_each(slot(name)).alias("given")], columns or (GIVEN,))
 
 
-def up_from(ids: Select) -> Any:
-    """All memberships of these members, also through groups in groups: user_id, group_id, direct."""
-    start = Member.select(Member.member_id, Member.group_id, Value(1).alias("direct"))
-    up = start.where(Member.member_id.in_(ids)).cte(
-        "up", recursive=True, columns=("user_id", "group_id", "direct")
+def above() -> Select:
+    """The groups given and those that they are in, also through others: group, the one it is in, its name."""
+    up = given("ids", GIVEN, GIVEN).cte("up", recursive=True, columns=("start", "id"))
+    up = up.union(Member.select(up.c.start, Member.group_id).join(up, on=(Member.member_id == up.c.id)))
+    named = Group.select(up.c.start, Group.seq, Group.id, Group.display_name)
+    return named.join(up, on=(up.c.id == Group.id)).with_cte(up)
+
+
+ABOVE = Statement(above())
+HELD = Statement(  # two lists in JSON, which is half the work of rows
+    Member.select(fn.json_group_array(Member.member_id), fn.json_group_array(Member.group_id)).where(
+        Member.member_id.in_(given("ids"))
     )
-    outer = Member.alias()
-    further = outer.select(up.c.user_id, outer.group_id, Value(0))
-    return up.union(further.join(up, on=(outer.member_id == up.c.group_id)))
-
-
-UP = up_from(given("ids"))
-GROUPS_OF = Statement(
-    Group.select(UP.c.user_id, UP.c.group_id, Group.display_name, fn.MAX(UP.c.direct))
-    .join(UP, on=(UP.c.group_id == Group.id))
-    .group_by(UP.c.user_id, UP.c.group_id)
-    .order_by(Group.seq)
-    .with_cte(UP)
 )
 ADD_EMAILS = Statement(
     Email.insert_from(
@@ -52,10 +48,20 @@ Membership = tuple[str, str, bool]  # group id, its name, direct
 
 def groups_of(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
     """The groups of these users by user, through nesting too, in the order the groups were made."""
-    found: dict[str, list[Membership]] = {id: [] for id in ids}
-    for user, group, name, direct in store.rows(GROUPS_OF, ids=wire.dumps(ids)):
-        found[user].append((group, name, bool(direct)))
-    return found
+    direct: dict[str, set[str]] = {id: set() for id in ids}
+    held = [orjson.loads(each) for each in store.rows(HELD, ids=wire.dumps(ids))[0]]
+    for user, group in zip(*held, strict=True):
+        direct[user].add(group)
+    named: dict[str, list[tuple[int, str, str]]] = {}
+    for start, *group in store.rows(ABOVE, ids=wire.dumps([*set(held[1])])):
+        named.setdefault(start, []).append(tuple(group))
+    return {user: memberships(groups, named) for user, groups in direct.items()}
+
+
+def memberships(direct: set[str], named: dict[str, list[tuple[int, str, str]]]) -> list[Membership]:
+    """All groups of one user who is directly in some."""
+    found = {group for start in direct for group in named.get(start, ())}
+    return [(id, name, id in direct) for _, id, name in sorted(found)]
 
 
 def columns(document: Document) -> dict[str, Any]:
