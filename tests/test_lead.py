@@ -158,16 +158,19 @@ def test_the_lead_is_lost_at_the_second_tick():
 
 
 class Slow:
-    """A channel that loses the lead at the very end of its answer."""
+    """A channel at door 5 that loses the lead at the very end of its answer, or keeps it."""
 
-    def __init__(self, leading):
-        self.requests, self.leading, self.pulled = [1], leading, 0
-        self.server = self
+    def __init__(self, leading, ticks=2):
+        self.requests, self.leading, self.ticks, self.pulled = [1], leading, ticks, 0
+        self.server = self.socket = self
+
+    def fileno(self):
+        return 5
 
     def service(self):
         self.requests.pop()
-        self.leading.tick()
-        self.leading.tick()
+        for _ in range(self.ticks):
+            self.leading.tick()
 
     def pull_trigger(self):
         self.pulled += 1
@@ -178,10 +181,19 @@ def test_who_has_lost_the_lead_wakes_the_leader():
     leading = lead.Lead({})
     assert leading.free.acquire()
     leading.leader = threading.get_ident()
-    channel = Slow(leading)
+    channel = leading.channels[5] = Slow(leading)
     with pytest.raises(wasyncore.ExitNow):
         leading.answer(channel)
     assert channel.pulled == 1
+
+
+def test_who_was_answered_is_last_in_line():
+    """Poll tells of the doors in their order: else the first would have the next thread again and again."""
+    leading = lead.Lead({})
+    leading.leader = threading.get_ident()
+    leading.channels |= {5: Slow(leading, 0), 6: None, 7: None}
+    leading.answer(leading.channels[5])
+    assert list(leading.channels) == [6, 7, 5]
 
 
 def test_a_reader_who_does_not_read(door):

@@ -87,6 +87,8 @@ class Lead:
 
     def answer(self, channel: HTTPChannel) -> None:
         """Answer what a channel was asked; ExitNow when this thread has lost the lead over it."""
+        door = channel.socket.fileno()
+        self.channels[door] = self.channels.pop(door)  # last in line now: who leads begins with the first
         self.begun += 1
         self.answering = self.begun
         try:
