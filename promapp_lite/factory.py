@@ -1,6 +1,8 @@
 """The Flask application: open the data, mount the rooms."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -14,6 +16,14 @@ from promapp_lite.web import auth, bulk, console, failures, health, metrics, sci
 PACKAGE = Path(__file__).parent
 
 
+class Application(Flask):
+    """Flask over plain functions: it need not ask of each one, at each request, whether it is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def templates() -> Path:
     """Where the pages are: in the package of a wheel or an executable, beside it in a checkout."""
     inside = PACKAGE / "templates"
@@ -22,7 +32,7 @@ def templates() -> Path:
 
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
     """The WSGI application over a data folder; store.admins.Refused where it cannot be opened."""
-    app = Flask("promapp_lite", static_folder=None, template_folder=str(templates()))
+    app = Application("promapp_lite", static_folder=None, template_folder=str(templates()))
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
