@@ -385,6 +385,13 @@ def test_parameters_in_any_case(send, ada, word):
         assert "userName" not in found["Resources"][0]
 
 
+def test_the_first_of_each_parameter_counts(send, ada):
+    """Whatever its letter case; a byte that is no text does no harm beside it."""
+    assert send("GET", "/Users?count=0&COUNT=1&count=x").json["itemsPerPage"] == 0
+    assert send("GET", "/Users?COUNT=1&count=0&a=%ff&%ff").json["itemsPerPage"] == 1
+    assert send("GET", "/Users?filter=userName+eq+%22%ff%22").json["totalResults"] == 0
+
+
 @pytest.mark.parametrize("blank", ["+", "%20"])
 def test_blanks(send, ada, blank):
     """+ and %20 are blanks (CLIENT rule 3)."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Flask, Response, current_app, g
 from werkzeug.http import parse_etags
@@ -59,10 +60,12 @@ def body(api: Api) -> Any:
 
 
 def asked(api: Api) -> dict[str, str]:
-    """The query parameters, names in lower case; unknown ones (aadOptscim062020) do no harm."""
-    if not api.request.query_string:
+    """The query parameters by name in lower case, the first of each; aadOptscim062020 does no harm."""
+    sent = api.request.query_string
+    if not sent:
         return {}
-    return {name.lower(): value for name, value in api.request.args.items()}
+    pairs = parse_qsl(sent.decode(errors="replace"), keep_blank_values=True)
+    return {name.lower(): value for name, value in reversed(pairs)}
 
 
 # Reading
@@ -123,7 +126,7 @@ def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Respons
     total, start, count = 0, start_of(sent), count_of(sent)
     cursor = None
     for kind in kinds:
-        query = query_of(api, kind, sent)._replace(start=max(0, start - total), count=count - len(shown))
+        query = query_of(api, kind, sent, max(0, start - total), count - len(shown))
         page = resources.page(api.store, kind, query)
         here = present(api, kind, page.rows, selection(kind, sent))
         cursor = page.cursor(len(here))
@@ -135,7 +138,7 @@ def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Respons
     return reply(listed(shown, total, **paging))
 
 
-def query_of(api: Api, kind: Kind, sent: Mapping[str, str]) -> Query:
+def query_of(api: Api, kind: Kind, sent: Mapping[str, str], start: int, count: int) -> Query:
     """The store's query for a set of parameters; ScimError 400 says what is wrong with them."""
     if "cursor" in sent and len(sent["cursor"]) > 100:
         raise bad("invalidCursor", "The cursor is not one this service gave.")
@@ -144,6 +147,8 @@ def query_of(api: Api, kind: Kind, sent: Mapping[str, str]) -> Query:
         raise bad("invalidValue", f"sortOrder is ascending or descending; {order[:40]!r} was sent.")
     return Query(
         tree=parse(kind, sent["filter"]) if "filter" in sent else None,
+        start=start,
+        count=count,
         sort=resolve(kind, sent["sortby"]) if sent.get("sortby") else None,
         descending=order == "descending",
         cursor=sent.get("cursor"),
