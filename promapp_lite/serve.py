@@ -226,14 +226,15 @@ def serve_here(
     """Serve in this process; the first of several does the chores for all."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
-    kept: list[Keeper] = [app.extensions["journal"].keep_up]
+    leading = lead.Lead({})
+    store.aside = leading.aside
+    kept: list[Keeper] = [app.extensions["journal"].keep_up, lambda ended: follow.keep_up(store, ended)]
     if share.number == 0:
         kept.append(
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
         )
-        kept.append(lambda ended: follow.keep_up(store, ended))
     with beside(kept):
-        loop(application(app, settings), settings, bound, shown, {}, share)
+        loop(application(app, settings), settings, bound, shown, leading, share)
     store.close()
 
 
@@ -294,12 +295,12 @@ def loop(
     settings: Settings,
     bound: list[tuple[Door, socket.socket]],
     shown: tls.Shown | None,
-    channels: dict[int, Any],
+    leading: lead.Lead,
     share: workers.Share = ALONE,
     leave: workers.Leave = workers.leave,
 ) -> None:
-    """Run one Waitress loop over all doors; `channels` is what is open, the doors first."""
-    leading = lead.Lead(channels)
+    """Run one Waitress loop over all doors; `leading.channels` is what is open, the doors first."""
+    channels = leading.channels
     for door, sock in bound:
         server = SERVERS[door.scheme](
             app,

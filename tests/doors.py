@@ -7,7 +7,7 @@ from conftest import free_port
 from waitress.server import TcpWSGIServer
 
 from promapp_lite import serve
-from promapp_lite.host import workers
+from promapp_lite.host import lead, workers
 
 
 class Doors:
@@ -21,7 +21,8 @@ class Doors:
         called = serve.application(app, settings)
         self.leave = workers.Leave()
         self.fault = None
-        facts = (called, settings, bound, shown, self.channels)
+        self.leading = lead.Lead(self.channels)
+        facts = (called, settings, bound, shown, self.leading)
         self.thread = threading.Thread(target=self.loop, args=facts, daemon=True)
         self.thread.start()
         self.servers = self.opened(len(doors))

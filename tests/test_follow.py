@@ -3,11 +3,15 @@
 import logging
 import random
 import threading
+import time
 
 import pytest
 from peewee import OperationalError
 from test_console import ada as signed_in
 
+from promapp_lite import serve
+from promapp_lite.host import workers
+from promapp_lite.settings import Settings
 from promapp_lite.store import activity, cycles, follow, people, search, tokens
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Store
@@ -28,6 +32,14 @@ def words(store):
 def position(store):
     """How far the activity has been followed."""
     return store.database.execute_sql("SELECT MAX(position) FROM mark").fetchone()[0]
+
+
+def wait_until_followed(store, row):
+    """Wait until the activity has been followed so far, five seconds at most."""
+    for _ in range(500):
+        if position(store) == row:
+            return
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -161,10 +173,7 @@ def test_it_keeps_up_beside_the_requests(store, send, monkeypatch):
     keeper = threading.Thread(target=follow.keep_up, args=(store, ended))
     keeper.start()
     send("POST", "/Users", {"userName": "soon"})
-    for _ in range(500):
-        if position(store) == 1:
-            break
-        ended.wait(0.01)
+    wait_until_followed(store, 1)
     ended.set()
     keeper.join(10)
     assert not keeper.is_alive() and cycles.last(store).created == 1
@@ -186,6 +195,22 @@ def test_who_wrote_follows(store, send, monkeypatch):
     follow.keep_up(other, ended)
     assert position(store) == 2 and not other.behind
     other.close()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_of_several_processes_follows(store, tmp_path, monkeypatch, number):
+    """And gives the lead away where it may wait to write."""
+
+    def loop(app, settings, bound, shown, leading, share):
+        assert store.aside == leading.aside and share.number == number
+        store.transact(lambda: activity.record(store, Caller("GET", "/x", token_id=1), "test", 200))
+        wait_until_followed(store, 1)
+
+    monkeypatch.setattr(serve, "loop", loop)
+    monkeypatch.setattr(follow, "SECONDS", 0.01)
+    share = workers.Share(workers.counts(2), number)
+    serve.serve_here(Settings(store.path.parent), store, [], None, share)
+    assert position(store) == 1
 
 
 def test_what_could_not_be_followed_stays_behind(store, send, monkeypatch):

@@ -29,6 +29,9 @@ class Application:
         if path.startswith("/slow"):
             self.slow.release()
             assert self.gate.wait(20)
+        if path == "/aside":
+            self.leading.aside()
+            assert self.gate.wait(20)
         if path == "/fault":
             raise SystemExit(3)
         body = b"x" * 40_000_000 if path == "/big" else path.encode()
@@ -46,6 +49,7 @@ def called():
 def door(called, tmp_path):
     """A door to it with two threads beside the one that waits."""
     opened = Doors(called, Settings(tmp_path, threads=2), ("http",))
+    called.leading = opened.leading
     yield opened
     called.gate.set()
     opened.close()
@@ -194,6 +198,56 @@ def test_who_was_answered_is_last_in_line():
     leading.channels |= {5: Slow(leading, 0), 6: None, 7: None}
     leading.answer(leading.channels[5])
     assert list(leading.channels) == [6, 7, 5]
+
+
+def test_who_may_have_to_wait_steps_aside(door, called, monkeypatch):
+    """Another leads at once, without a tick, and the connection goes on afterwards."""
+    monkeypatch.setattr(lead.Lead, "tick", lambda leading: 0.01)
+    with connected(door) as one, connected(door) as two:
+        assert (one("/a"), two("/b")) == ("/a", "/b")
+        one.send("/aside")
+        assert two("/c") == "/c"
+        called.gate.set()
+        assert one.answer() == "/aside"
+        assert (one("/d"), two("/e")) == ("/d", "/e")
+    monkeypatch.undo()
+
+
+def test_one_connection_alone_keeps_the_lead():
+    """Nobody else asks, so nobody else need lead; and whoever does not lead has nothing to give."""
+    leading = lead.Lead({})
+    assert leading.free.acquire()
+    leading.leader = threading.get_ident()
+    leading.channels |= {5: Slow(leading, 0)}
+    for _ in range(2):
+        leading.channels[5].requests = [1]
+        leading.answer(leading.channels[5])
+    leading.aside()
+    assert not leading.several and leading.mine and leading.free.locked()
+    leading.several = True
+    other = threading.Thread(target=leading.aside)
+    other.start()
+    other.join()
+    assert leading.mine and leading.free.locked()
+    leading.answering = 3
+    leading.aside()
+    assert (leading.leader, leading.answering, leading.free.locked()) == (None, 0, False)
+
+
+def test_only_a_leader_that_waits_is_woken(door, monkeypatch):
+    """One that answers looks at all connections again by itself."""
+    pulled = []
+    server = door.servers[0]
+    monkeypatch.setattr(server.trigger, "pull_trigger", lambda: pulled.append(1))
+    leading = server.task_dispatcher
+    for answering, leader, wanted in ((7, 0, 0), (0, threading.get_ident(), 0), (0, 0, 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(leading, "answering", answering)
+            patch.setattr(leading, "leader", leader)
+            pulled.clear()
+            server.pull_trigger()
+        assert len(pulled) == wanted, (answering, leader)
+    monkeypatch.undo()
 
 
 def test_a_reader_who_does_not_read(door):

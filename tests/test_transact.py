@@ -182,3 +182,11 @@ def test_without_locks_on_files(store, monkeypatch):
     """Where the system has none, SQLite's own lock is what stands between processes."""
     monkeypatch.setattr(db, "fcntl", None)
     assert store.transact(keep(store, "mine")) == "mine" and kept(store) == ["mine"]
+
+
+def test_who_may_wait_says_so_before(store, monkeypatch):
+    """Once for each piece of writing, while its turn is asked for and the lock is not held."""
+    seen = []
+    monkeypatch.setattr(store, "aside", lambda: seen.append((len(store.turns), store.lock.locked())))
+    assert store.transact(lambda: store.transact(keep(store, "inner"))) == "inner"
+    assert seen == [(1, False)]

@@ -32,6 +32,8 @@ class Lead:
         self.change = threading.Lock()
         self.leader: int | None = None
         self.begun = self.answering = self.seen = 0  # requests by number; 0 is none
+        self.last: Any = None  # the channel that was answered last
+        self.several = False  # the two last requests came over two connections
         self.ended = False
         self.fault: BaseException | None = None
 
@@ -85,10 +87,20 @@ class Lead:
                 self.free.release()
             return TICK_SECONDS if busy else IDLE_SECONDS
 
+    def aside(self) -> None:
+        """Let another lead where this thread may have to wait and several connections ask."""
+        if not (self.several and self.mine):
+            return
+        with self.change:
+            if self.mine:
+                self.leader, self.answering = None, 0
+                self.free.release()
+
     def answer(self, channel: HTTPChannel) -> None:
         """Answer what a channel was asked; ExitNow when this thread has lost the lead over it."""
         door = channel.socket.fileno()
         self.channels[door] = self.channels.pop(door)  # last in line now: who leads begins with the first
+        self.several, self.last = channel is not self.last, channel
         self.begun += 1
         self.answering = self.begun
         try:
@@ -118,9 +130,9 @@ class Channel(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """A door; the leader needs no trigger, as it looks at all connections again once it has answered."""
+    """A door; a leader that answers needs no trigger, as it looks at all connections again after that."""
 
     def pull_trigger(self) -> None:
         """Wake the leader."""
-        if not self.task_dispatcher.mine:
+        if not (self.task_dispatcher.mine or self.task_dispatcher.answering):
             super().pull_trigger()

@@ -137,6 +137,7 @@ class Store:
         self.writer = opened(path, thread_safe=False, check_same_thread=False)
         self.only = OnlyWriter(path)
         self.writing: int | None = None  # the thread inside `transact`
+        self.aside: Callable[[], None] = lambda: None  # called by a thread that may have to wait to write
         self.behind = True  # activity was written here that may not be followed yet, see `store.follow`
         self.asked: Counter[str] = Counter()  # see `store.indexes`
 
@@ -167,6 +168,7 @@ class Store:
                 return work()
         mine = Turn(work)
         self.turns.append(mine)
+        self.aside()
         with self.lock:
             if not mine.done:
                 self.take_turns([self.turns.popleft() for _ in range(len(self.turns))])
