@@ -29,7 +29,7 @@ PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "full",  # an acknowledged write survives a power cut
     "foreign_keys": 1,
-    "cache_size": -2_000,  # KiB for each connection; the system keeps the file in memory besides
+    "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
     "temp_store": "memory",
 }
 BUSY_SECONDS = 10
