@@ -198,7 +198,7 @@ def test_who_wrote_follows(store, send, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_each_of_several_processes_follows(store, tmp_path, monkeypatch, number):
+def test_each_of_several_processes_follows(store, monkeypatch, number):
     """And gives the lead away where it may wait to write."""
 
     def loop(app, settings, bound, shown, leading, share):
@@ -215,9 +215,13 @@ def test_each_of_several_processes_follows(store, tmp_path, monkeypatch, number)
 
 def test_what_could_not_be_followed_stays_behind(store, send, monkeypatch):
     """The process that wrote tries again."""
+
+    def full(*_):
+        raise OperationalError("database or disk is full")
+
     send("POST", "/Users", {"userName": "here"})
     with monkeypatch.context() as patch, pytest.raises(OperationalError):
-        patch.setattr(search, "follow", lambda *_: (_ for _ in ()).throw(OperationalError("full")))
+        patch.setattr(search, "follow", full)
         follow.catch_up(store)
     assert store.behind and position(store) is None
     follow.catch_up(store)

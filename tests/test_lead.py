@@ -162,7 +162,7 @@ def test_the_lead_is_lost_at_the_second_tick():
 
 
 class Slow:
-    """A channel at door 5 that loses the lead at the very end of its answer, or keeps it."""
+    """A channel at descriptor 5 that loses the lead at the very end of its answer, or keeps it."""
 
     def __init__(self, leading, ticks=2):
         self.requests, self.leading, self.ticks, self.pulled = [1], leading, ticks, 0
@@ -192,7 +192,7 @@ def test_who_has_lost_the_lead_wakes_the_leader():
 
 
 def test_who_was_answered_is_last_in_line():
-    """Poll tells of the doors in their order: else the first would have the next thread again and again."""
+    """Poll tells of connections in their order: else the first would have the next thread again and again."""
     leading = lead.Lead({})
     leading.leader = threading.get_ident()
     leading.channels |= {5: Slow(leading, 0), 6: None, 7: None}

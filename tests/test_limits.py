@@ -105,12 +105,14 @@ def test_a_page_of_large_groups(send, monkeypatch):
     for number in range(4):
         members = [{"value": f"m{each}"} for each in range(3 * number)]
         send("POST", "/Groups", {"displayName": f"g{number}", "members": members})
-    seen, start = [], 1
+    seen, sizes, start = [], [], 1
     while start <= 4:
         page = send("GET", f"/Groups?startIndex={start}").json
+        sizes.append(page["itemsPerPage"])
         seen += [(each["displayName"], len(each["members"])) for each in page["Resources"]]
         start += page["itemsPerPage"]
     assert seen == [("g0", 0), ("g1", 3), ("g2", 6), ("g3", 9)]
+    assert sizes == [2, 1, 1], "three members are within five, six more are not, and one group is the least"
     seen, cursor = [], ""
     while cursor is not None:
         page = send("GET", f"/Groups?cursor={cursor}").json

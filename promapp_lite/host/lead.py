@@ -32,7 +32,7 @@ class Lead:
         self.change = threading.Lock()
         self.leader: int | None = None
         self.begun = self.answering = self.seen = 0  # requests by number; 0 is none
-        self.last: Any = None  # the channel that was answered last
+        self.last = -1  # the file descriptor of the connection that was answered last
         self.several = False  # the two last requests came over two connections
         self.ended = False
         self.fault: BaseException | None = None
@@ -83,8 +83,7 @@ class Lead:
             begun, self.seen = self.seen, self.begun
             busy = self.answering or self.begun != begun
             if self.answering and self.answering == begun:
-                self.leader, self.answering = None, 0
-                self.free.release()
+                self.lose()
             return TICK_SECONDS if busy else IDLE_SECONDS
 
     def aside(self) -> None:
@@ -93,14 +92,18 @@ class Lead:
             return
         with self.change:
             if self.mine:
-                self.leader, self.answering = None, 0
-                self.free.release()
+                self.lose()
+
+    def lose(self) -> None:
+        """Take the lead from who has it, for the next thread; call it while holding `change`."""
+        self.leader, self.answering = None, 0
+        self.free.release()
 
     def answer(self, channel: HTTPChannel) -> None:
         """Answer what a channel was asked; ExitNow when this thread has lost the lead over it."""
-        door = channel.socket.fileno()
-        self.channels[door] = self.channels.pop(door)  # last in line now: who leads begins with the first
-        self.several, self.last = channel is not self.last, channel
+        number = channel.socket.fileno()
+        self.channels[number] = self.channels.pop(number)  # last in line now: who leads begins with the first
+        self.several, self.last = number != self.last, number
         self.begun += 1
         self.answering = self.begun
         try:

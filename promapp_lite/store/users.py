@@ -20,7 +20,7 @@ def given(name: str, *columns: Any) -> Select:
 
 
 def above() -> Select:
-    """The groups given and those that they are in, also through others: group, the one it is in, its name."""
+    """The groups given, each with itself and all that it is in, also through others."""
     up = given("ids", GIVEN, GIVEN).cte("up", recursive=True, columns=("start", "id"))
     up = up.union(Member.select(up.c.start, Member.group_id).join(up, on=(Member.member_id == up.c.id)))
     named = Group.select(up.c.start, Group.seq, Group.id, Group.display_name)
@@ -53,8 +53,8 @@ def groups_of(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
     for user, group in zip(*held, strict=True):
         direct[user].add(group)
     named: dict[str, list[tuple[int, str, str]]] = {}
-    for start, *group in store.rows(ABOVE, ids=wire.dumps([*set(held[1])])):
-        named.setdefault(start, []).append(tuple(group))
+    for start, seq, id, name in store.rows(ABOVE, ids=wire.dumps([*set(held[1])])):
+        named.setdefault(start, []).append((seq, id, name))
     return {user: memberships(groups, named) for user, groups in direct.items()}
 
 
