@@ -51,10 +51,12 @@ lock: .venv/pyvenv.cfg
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("promapp-lite needs Python 3.11 or newer: make PYTHON=...")'
 	@$(PYTHON) -m venv --clear .venv >/dev/null 2>&1 || { .ci/system venv && $(PYTHON) -m venv --clear .venv; }
 
+# A lock is whole, so pip resolves nothing: it would take in what has appeared since (--no-deps, then check).
 .venv/run.stamp: requirements.lock
 .venv/dev.stamp: requirements-dev.lock
 .venv/run.stamp .venv/dev.stamp: pyproject.toml .venv/pyvenv.cfg
 	@echo "Installing $(filter %.lock,$^) into .venv ..."
-	@$(PIP) install --require-hashes -r $(filter %.lock,$^)
+	@$(PIP) install --require-hashes --no-deps -r $(filter %.lock,$^)
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip --disable-pip-version-check check
 	@touch $@
