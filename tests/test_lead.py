@@ -16,7 +16,7 @@ HEAD = "GET {} HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Application:
-    """Answers the path; /slow waits for the gate, /big is long, /fault is none."""
+    """Answers the path; /slow waits for the gate, /big and /some are long, /fault is none."""
 
     def __init__(self):
         self.gate = threading.Event()
@@ -34,7 +34,7 @@ class Application:
             assert self.gate.wait(20)
         if path == "/fault":
             raise SystemExit(3)
-        body = b"x" * 40_000_000 if path == "/big" else path.encode()
+        body = b"x" * {"/big": 40_000_000, "/some": 3_000_000}.get(path, 0) or path.encode()
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body[at : at + 1_000_000] for at in range(0, len(body), 1_000_000)]
 
@@ -258,6 +258,77 @@ def test_a_reader_who_does_not_read(door):
             assert two(f"/{number}") == f"/{number}"
         assert len(one.answer()) == 40_000_000
         assert one("/again") == "/again"
+
+
+@pytest.mark.parametrize("path", ["/big", "/some", "BAD"])
+def test_many_who_never_read(door, path):
+    """They ask for more than the output may hold, again and again; everybody else is answered."""
+    asked = b"A /\r\n\r\n" * 1000 if path == "BAD" else HEAD.format(path).encode() * 70
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", door.ports[0]), 20))
+            line.sendall(asked)
+        with connected(door) as ask:
+            for number in range(20):
+                assert ask(f"/{number}") == f"/{number}"
+    with connected(door) as ask:
+        assert ask("/after") == "/after"
+
+
+def test_a_client_that_reads_late_gets_every_answer(door):
+    """Requests behind one whose answer is unsent wait, and none is lost or doubled."""
+    paths = ["/some", *(f"/{number}" for number in range(500)), "/some", "/last"]
+    with connected(door) as one, connected(door) as two:
+        one.send(*paths)
+        assert two("/meanwhile") == "/meanwhile"
+        assert [one.answer()[:5] for _ in paths] == [
+            path if path != "/some" else "xxxxx" for path in (each[:5] for each in paths)
+        ]
+
+
+def test_who_reads_nothing_is_given_up(door, called, monkeypatch):
+    """A thread waits for a client only so long."""
+    monkeypatch.setattr(lead, "READ_SECONDS", 0.05)
+    door.servers[0].adj.cleanup_interval = door.servers[0].next_channel_cleanup = 0
+    with connected(door) as one, connected(door) as two:
+        one.send("/big")
+        for _ in range(500):
+            if called.threads and len(door.servers[0].active_channels) < 2:
+                break
+            time.sleep(0.02)
+        assert len(one.answer()) < 40_000_000
+        assert two("/after") == "/after"
+
+
+def test_an_idle_client_that_has_not_read_is_ended(door, called, monkeypatch):
+    """Its connection can never be written to again, so nothing waits for that."""
+    door.servers[0].adj.channel_timeout = 0
+    with connected(door) as one:
+        one.send("/some")
+        for _ in range(500):
+            if called.threads and all(not each.requests for each in door.servers[0].active_channels.values()):
+                break
+            time.sleep(0.02)
+        door.servers[0].adj.cleanup_interval = door.servers[0].next_channel_cleanup = 0
+        for _ in range(500):
+            if not door.servers[0].active_channels:
+                break
+            door.servers[0].trigger.pull_trigger()
+            time.sleep(0.02)
+        assert not door.servers[0].active_channels
+
+
+def test_a_process_that_nobody_leads_ends(door, called, monkeypatch):
+    """It would never answer again; what started it starts another."""
+    monkeypatch.setattr(lead, "STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(lead, "END_SECONDS", 0.1)
+    with contextlib.ExitStack() as stack:
+        for number in range(3):
+            stack.enter_context(connected(door)).send(f"/slow{number}")
+        door.thread.join(10)
+        assert not door.thread.is_alive()
+    assert "stuck" in str(door.fault)
+    door.fault = None
 
 
 def test_a_closing_answer_drops_what_is_behind_it(door, caplog):

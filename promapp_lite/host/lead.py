@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
 from promapp_lite.host.workers import Leave
@@ -21,6 +21,8 @@ log = logging.getLogger("promapp_lite")
 TICK_SECONDS = 0.002  # an answer that is seen at two ticks loses the lead
 IDLE_SECONDS = 0.05  # between ticks while nothing comes
 END_SECONDS = 5  # that the threads have to finish what they have in hand
+READ_SECONDS = 20  # without a byte taken, after which a client counts as gone
+STUCK_SECONDS = 30  # without a leader, after which the process ends
 
 
 class Lead:
@@ -36,6 +38,8 @@ class Lead:
         self.several = False  # the two last requests came over two connections
         self.ended = False
         self.fault: BaseException | None = None
+        self.waiting = threading.BoundedSemaphore()  # threads that may wait for clients to read
+        self.led = time.monotonic()  # when somebody led last
 
     def add_task(self, channel: HTTPChannel) -> None:
         """A channel has a request: it answers it once it holds no lock any more, see `Channel.received`."""
@@ -47,12 +51,15 @@ class Lead:
 
     def run(self, threads: int, leave: Leave) -> None:
         """Serve with so many threads until asked to leave, then let them finish what they have in hand."""
+        self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
+        self.led = time.monotonic()
         crew = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
         for each in crew:
             each.start()
         try:
             while not (leave.asked or self.fault):
                 time.sleep(self.tick())
+                self.watch()
         except SystemExit:
             pass
         self.ended = True
@@ -74,8 +81,17 @@ class Lead:
             except wasyncore.ExitNow:
                 continue  # another leads
             except BaseException as fault:
-                self.fault, self.ended = fault, True
-            self.free.release()
+                self.fault, self.ended = self.fault or fault, True
+            if self.mine:
+                self.free.release()
+
+    def watch(self) -> None:
+        """End the process when nobody has led for STUCK_SECONDS: it would never answer again."""
+        now = time.monotonic()
+        if self.free.locked():
+            self.led = now
+        elif now - self.led > STUCK_SECONDS:
+            self.fault = RuntimeError(f"every thread has been stuck for {STUCK_SECONDS} seconds")
 
     def tick(self) -> float:
         """Take the lead from who answers since before the last tick; seconds to the next one."""
@@ -88,7 +104,12 @@ class Lead:
 
     def aside(self) -> None:
         """Let another lead where this thread may have to wait and several connections ask."""
-        if not (self.several and self.mine):
+        if self.several:
+            self.yield_lead()
+
+    def yield_lead(self) -> None:
+        """Let another lead, if this thread does."""
+        if not self.mine:
             return
         with self.change:
             if self.mine:
@@ -100,16 +121,14 @@ class Lead:
         self.free.release()
 
     def answer(self, channel: HTTPChannel) -> None:
-        """Answer what a channel was asked; ExitNow when this thread has lost the lead over it."""
+        """Answer the request of a channel; ExitNow when this thread has lost the lead over it."""
         number = channel.socket.fileno()
         self.channels[number] = self.channels.pop(number)  # last in line now: who leads begins with the first
         self.several, self.last = number != self.last, number
         self.begun += 1
         self.answering = self.begun
         try:
-            for _ in range(len(channel.requests)):  # once they are done, another leader may read the next
-                if channel.requests:  # an answer that closes drops those behind it
-                    channel.service()
+            channel.service()
         except BaseException:
             log.exception("answering %r", channel)
             channel.cancel()
@@ -122,18 +141,90 @@ class Lead:
 
 
 class Channel(HTTPChannel):
-    """A connection whose requests are answered by the thread that reads them."""
+    """A connection whose requests are answered by the thread that reads them, one at a time.
+
+    What comes behind a request stays unparsed until its answer has been sent: a client that asks much and
+    reads nothing holds no thread and little memory.
+    """
+
+    unparsed = b""
+
+    def readable(self) -> bool:
+        """Whether more may be asked: nothing is in hand, unsent or unparsed."""
+        return not self.unparsed and bool(super().readable())
+
+    def writable(self) -> bool:
+        """Whether there is something to send, or the next request to take up."""
+        return bool(super().writable()) or self.pending()
+
+    def pending(self) -> bool:
+        """Whether requests have come behind the one answered last, and it has been sent."""
+        return bool(self.unparsed) and not (self.requests or self.total_outbufs_len)
+
+    def handle_write(self) -> None:
+        """Send, and take up the next request when all is sent."""
+        super().handle_write()
+        if self.connected and self.pending():
+            self.received(b"")
 
     def received(self, data: bytes) -> bool:
-        """Take what has come, and answer it when it is whole."""
-        taken = bool(super().received(data))
+        """Take what has come up to the end of a request, and answer that."""
+        with self.requests_lock:
+            if self.will_close or self.close_when_flushed:
+                return False
+            self.unparsed = self.parse(self.unparsed + data)
         if self.requests:
             self.server.task_dispatcher.answer(self)
-        return taken
+        return True
+
+    def parse(self, data: bytes) -> bytes:
+        """Parse at most one request; what comes behind it."""
+        while data and not self.requests:
+            request = self.request = self.request or self.parser_class(self.adj)
+            data = data[request.received(data) :]
+            if request.completed:
+                self.request, self.sent_continue = None, False
+                if not request.empty:
+                    self.requests.append(request)
+            elif request.expect_continue and request.headers_finished and not self.sent_continue:
+                self.send_continue()
+        return data
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait until the client has read some of a long answer; ClientDisconnected when it reads nothing.
+
+        Whoever waits does not lead, and somebody always can: the others keep the answer in a file instead.
+        """
+        if self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            return
+        dispatcher = self.server.task_dispatcher
+        if not dispatcher.waiting.acquire(blocking=False):
+            return
+        try:
+            dispatcher.yield_lead()
+            self.wait_for_reader()
+        finally:
+            dispatcher.waiting.release()
+
+    def wait_for_reader(self) -> None:
+        """Return when little enough is unsent; call it while holding `outbuf_lock`."""
+        while self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            unsent = self.total_outbufs_len
+            self.server.pull_trigger()
+            if not self.outbuf_lock.wait(READ_SECONDS) and self.total_outbufs_len >= unsent:
+                self.will_close = True
+                raise ClientDisconnected
 
 
 class Server(TcpWSGIServer):
     """A door; a leader that answers needs no trigger, as it looks at all connections again after that."""
+
+    def maintenance(self, now: float) -> None:
+        """End the connections that are to be closed, also those that cannot be written to any more."""
+        super().maintenance(now)
+        for channel in list(self.active_channels.values()):
+            if channel.will_close:
+                channel.handle_close()
 
     def pull_trigger(self) -> None:
         """Wake the leader."""

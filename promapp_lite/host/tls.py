@@ -118,10 +118,10 @@ class Server(TcpWSGIServer):
 
     def maintenance(self, now: float) -> None:
         """Also end the connections whose handshake takes too long."""
-        super().maintenance(now)
         for channel in self.active_channels.values():
             if not channel.secured and channel.creation_time < now - HANDSHAKE_SECONDS:
                 channel.will_close = True
+        super().maintenance(now)
 
 
 class Channel(HTTPChannel):
