@@ -208,6 +208,7 @@ def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, liste
     admins.hash_password(password)
     store = opening.create(data_dir)
     admins.create(store, name, password)
+    store.close()
     if url:
         (data_dir / "config.toml").write_text(f"url = {wire.dumps(url)}\n", "utf-8")
     settings = Settings(data_dir, url, listen)
@@ -217,6 +218,13 @@ def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, liste
     shown = selfsigned.ensure(data_dir, urlsplit(url or "").hostname)
     click.echo(f"Certificate:  {shown.cert}\nSHA-256:      {shown.fingerprint}\n{SELF_SIGNED}")
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
+
+
+def opened(folder: Path) -> Store:
+    """The store of a data folder for the rest of the command."""
+    store = opening.open_store(folder)
+    click.get_current_context().call_on_close(store.close)
+    return store
 
 
 def choose_password(from_stdin: bool) -> tuple[str, bool]:
@@ -348,7 +356,7 @@ def backup_command(data_dir: Path, file: Path) -> None:
 
     config.toml and the tls folder are small files of their own: copy them beside it.
     """
-    store = opening.open_store(data_dir)
+    store = opened(data_dir)
     backup.backup(store, file)
     click.echo(f"{file}: {file.stat().st_size:,} bytes")
 
@@ -378,7 +386,7 @@ def export_command(
 ) -> None:
     """Write users, groups or activity as a table, as JSON, or as the SCIM API would list them."""
     settings = Settings(data_dir, url, listen)
-    for piece in export.export(opening.open_store(data_dir), share, form, settings.tenant_url):
+    for piece in export.export(opened(data_dir), share, form, settings.tenant_url):
         output.write(piece)
 
 
@@ -440,7 +448,7 @@ def token() -> None:
 @click.option("--owner", metavar="NAME", help="The admin it belongs to; the first one by default.")
 def create_token(data_dir: Path, description: str, scope: str, days: int, owner: str | None) -> None:
     """Make a token and print it: the only time it is shown."""
-    store = opening.open_store(data_dir)
+    store = opened(data_dir)
     click.echo(tokens.create(store, description, scope, days, admins.owner(store, owner).id))
 
 
@@ -460,7 +468,7 @@ def list_tokens(data_dir: Path) -> None:
             each.owner,
             each.description,
         )
-        for each in tokens.listed(opening.open_store(data_dir))
+        for each in tokens.listed(opened(data_dir))
     ]
     table(("ID", "TOKEN", "SCOPE", "STATE", "EXPIRES", "LAST USED", "OWNER", "DESCRIPTION"), rows)
 
@@ -470,7 +478,7 @@ def list_tokens(data_dir: Path) -> None:
 @click.argument("id", type=int)
 def revoke_token(data_dir: Path, id: int) -> None:
     """End a token; the next request with it is refused."""
-    tokens.revoke(opening.open_store(data_dir), id)
+    tokens.revoke(opened(data_dir), id)
 
 
 @main.group(cls=Commands)
@@ -484,7 +492,7 @@ def admin() -> None:
 @password_stdin
 def create_admin(data_dir: Path, name: str, password_stdin: bool) -> None:
     """Make another admin."""
-    give_password(opening.open_store(data_dir), admins.create, name, password_stdin)
+    give_password(opened(data_dir), admins.create, name, password_stdin)
 
 
 @admin.command(name="password", example="promapp-lite admin password ada")
@@ -493,7 +501,7 @@ def create_admin(data_dir: Path, name: str, password_stdin: bool) -> None:
 @password_stdin
 def change_password(data_dir: Path, name: str, password_stdin: bool) -> None:
     """Give an admin a new password."""
-    give_password(opening.open_store(data_dir), admins.set_password, name, password_stdin)
+    give_password(opened(data_dir), admins.set_password, name, password_stdin)
 
 
 def give_password(store: Store, act: Callable[[Store, str, str], None], name: str, from_stdin: bool) -> None:
@@ -508,7 +516,7 @@ def give_password(store: Store, act: Callable[[Store, str, str], None], name: st
 @data_dir
 def list_admins(data_dir: Path) -> None:
     """List the admins."""
-    found = admins.listed(opening.open_store(data_dir))
+    found = admins.listed(opened(data_dir))
     table(
         ("NAME", "STATE", "MADE"),
         [(a.name, "active" if a.active else "off", a.created[:10]) for a in found],

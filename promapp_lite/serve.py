@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from promapp_lite.host import frozen, lead, proxy, selfsigned, tls, workers
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.scim.errors import ScimError
 from promapp_lite.settings import Settings
-from promapp_lite.store import backup, follow
+from promapp_lite.store import backup, copies, follow
 from promapp_lite.store.admins import Refused
 from promapp_lite.store.db import Store
 from promapp_lite.store.opening import open_store, serving_lock
@@ -213,7 +214,14 @@ def run(settings: Settings) -> None:
             serve_with_workers(settings, bound, shown)
         else:
             serve_here(settings, store, bound, shown, ALONE)
+        tell_log(store.path)
     log.info("stopped")
+
+
+def tell_log(database: Path) -> None:
+    """Say so where a copy of the database alone would lack what was written last."""
+    if left := copies.left_open(database):
+        log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
 
 
 Keeper = Callable[[threading.Event], None]

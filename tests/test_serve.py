@@ -1,17 +1,24 @@
 """The server on the wire: strict HTTP, its own refusals as SCIM errors, an orderly end."""
 
+import contextlib
 import http.client
 import json
+import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import ROOT, free_port, wait_for
 
+from promapp_lite.host import workers
 from promapp_lite.serve import Door, doors
 from promapp_lite.settings import Settings
 from promapp_lite.store import admins, opening, tokens
@@ -107,7 +114,13 @@ def test_slow_connections_stop_nobody(server, served):
 
 
 @pytest.fixture
-def process(tmp_path):
+def processes():
+    """How many processes serve: as many as usual, unless a test says otherwise."""
+    return workers.usual()
+
+
+@pytest.fixture
+def process(tmp_path, processes):
     """A server process to end, its base URL and token."""
     store = opening.create(tmp_path / "data")
     admins.create(store, "ada", "correct horse battery")
@@ -122,6 +135,8 @@ def process(tmp_path):
         str(tmp_path / "data"),
         "--listen",
         url,
+        "--processes",
+        str(processes),
     ]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     wait_for(f"{url}/healthz", started)
@@ -179,6 +194,85 @@ def test_kill_loses_nothing(process, tmp_path):
     found = {id for (id,) in store.database.execute_sql("SELECT id FROM users").fetchall()}
     store.close()
     assert set(kept) == found
+
+
+def write_some(url, token):
+    """Write twenty people over each of four connections at once, and read one back."""
+    address = urlsplit(url)
+
+    def write(name):
+        line = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+        for number in range(20):
+            body = json.dumps({"userName": f"{name}-{number}"})
+            line.request("POST", "/api/scim/Users", body, {"Authorization": f"Bearer {token}"})
+            place = json.loads(line.getresponse().read())["id"]
+            line.request("GET", f"/api/scim/Users/{place}", headers={"Authorization": f"Bearer {token}"})
+            assert line.getresponse().read()
+        line.close()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+
+def people_in(file):
+    """How many people a copy of that one file holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(file, folder)
+        with contextlib.closing(sqlite3.connect(copy)) as database:
+            return database.execute("SELECT COUNT(*) FROM users").fetchone()[0]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_copy_after_the_stop_is_whole(process, tmp_path):
+    """R6: what was acknowledged is in the one file, and nothing stays beside it."""
+    started, url, token = process
+    write_some(url, token)
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(15) == 0
+    file = tmp_path / "data" / "promapp-lite.db"
+    assert people_in(file) == 80
+    assert not list(file.parent.glob("promapp-lite.db-*"))
+    assert "another program" not in started.stderr.read()
+
+
+@pytest.mark.parametrize("processes", [2])
+def test_a_killed_worker_leaves_nothing_beside_the_database(process, tmp_path):
+    """Who stops last folds the log of those who could not."""
+    started, url, token = process
+    write_some(url, token)
+    for worker in Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split():
+        os.kill(int(worker), signal.SIGKILL)
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(15) == 0
+    assert people_in(tmp_path / "data" / "promapp-lite.db") == 80
+
+
+def test_the_stop_names_a_log_that_stays(process, tmp_path):
+    """Another program has the database open: a copy of the file alone would miss something."""
+    started, url, token = process
+    file = tmp_path / "data" / "promapp-lite.db"
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        other.execute("SELECT COUNT(*) FROM users").fetchall()
+        write_some(url, token)
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(15) == 0
+    assert f"{file}-wal beside it" in started.stderr.read()
+
+
+@pytest.mark.parametrize("words", [["init", "--password-stdin"], ["token", "create", "--description", "x"]])
+def test_a_command_leaves_one_file(tmp_path, words):
+    """What a command wrote is in the database when it has ended, not in a log beside it."""
+    if words[0] != "init":
+        store = opening.create(tmp_path)
+        admins.create(store, "ada", "correct horse battery")
+        store.close()
+    command = [sys.executable, str(ROOT / "cli.py"), *words, "--data-dir", str(tmp_path)]
+    subprocess.run(command, input="correct horse battery", text=True, check=True, capture_output=True)
+    assert (tmp_path / "promapp-lite.db").exists()
+    assert not list(tmp_path.glob("promapp-lite.db-*"))
 
 
 @pytest.mark.parametrize(

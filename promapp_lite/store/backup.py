@@ -122,5 +122,5 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
                 log.info("%d activity rows older than %d days are forgotten", gone, days)
         except (Refused, OSError, *FAULTS) as error:
             log.error("today's copy: %s", error)
-        store.close()
+        store.disconnect()
         wait = LOOK_SECONDS

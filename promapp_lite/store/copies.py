@@ -1,5 +1,6 @@
 """Copies of a database: taken while it is written, proven sound, on the disk before they have their name."""
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -70,3 +71,14 @@ def fold_log(file: Path) -> None:
         return
     finally:
         connection.close()
+
+
+def left_open(file: Path) -> Path | None:
+    """The log beside a database that we have closed: it is there while another program has the database open.
+
+    Whoever closes a database last folds the log into it. A worker that was killed did not, so this does.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file, timeout=5)) as last:
+        last.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    log = file.with_name(file.name + "-wal")
+    return log if log.exists() else None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from peewee import DatabaseError, Query, SqliteDatabase, Value
 
@@ -99,12 +100,37 @@ class Statement:
         return sql, [values[each] if type(each) is Slot else each for each in parameters]
 
 
-def opened(path: Path, **options: Any) -> SqliteDatabase:
+class Connection(sqlite3.Connection):
+    """A connection that is closed with the thread it belongs to."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Database(SqliteDatabase):
+    """A database that knows the connections of all its threads, as the last one closed folds the log."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.connections: WeakSet[Connection] = WeakSet()
+        super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
+
+    def _connect(self) -> Connection:
+        made: Connection = super()._connect()
+        self.connections.add(made)
+        return made
+
+    def close_all(self) -> None:
+        """Close the connections of every thread; none may be at work."""
+        self.close()
+        for each in list(self.connections):
+            each.close()
+
+
+def opened(path: Path, **options: Any) -> Database:
     """A database that opens its connections as this program wants them."""
-    database = SqliteDatabase(
-        str(path), pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options
-    )
-    return with_functions(database)
+    database = Database(path, pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options)
+    with_functions(database)
+    return database
 
 
 def with_functions(database: SqliteDatabase) -> SqliteDatabase:
@@ -134,7 +160,7 @@ class Store:
         self.lock = threading.Lock()
         self.turns: deque[Turn] = deque()
         self.database = opened(path)
-        self.writer = opened(path, thread_safe=False, check_same_thread=False)
+        self.writer = opened(path, thread_safe=False)
         self.only = OnlyWriter(path)
         self.writing: int | None = None  # the thread inside `transact`
         self.aside: Callable[[], None] = lambda: None  # called by a thread that may have to wait to write
@@ -230,12 +256,16 @@ class Store:
         with self.database.atomic():
             yield
 
-    def close(self) -> None:
-        """Close this thread's connection, and the one for writing; either opens again when it is used."""
-        with self.lock:
-            self.writer.close()
-            self.only.close()
+    def disconnect(self) -> None:
+        """Close this thread's connection; it opens again when it is used."""
         self.database.close()
+
+    def close(self) -> None:
+        """Close every connection, so that SQLite folds the log into the database when nobody else has it."""
+        with self.lock:
+            self.writer.close_all()
+            self.only.close()
+        self.database.close_all()
 
 
 def fold(text: Any) -> Any:

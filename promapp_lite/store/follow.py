@@ -68,4 +68,4 @@ def keep_up(store: Store, ended: threading.Event) -> None:
             if not told:
                 log.error("search and cycles are not up to date: %s", error)
             told = True
-    store.close()
+    store.disconnect()
