@@ -1,8 +1,11 @@
 """What a hot request costs in statements, and that it uses an index; seconds are for bench/."""
 
 import json
+from urllib.parse import quote
 
 import pytest
+
+from promapp_lite.store import db, resources
 
 USER = {"userName": "u@x", "emails": [{"type": "work", "value": "u@x"}], "externalId": "e1"}
 
@@ -187,3 +190,73 @@ def test_a_change_within_the_document_names_no_index(count, user):
     assert "user_key" in written("replace", "userName", "other@x")
     assert "active" in written("replace", "active", False)
     assert "external_id" in written("replace", "externalId", "e2")
+
+
+@pytest.fixture
+def steps(store, send):
+    """steps(filter): how far SQLite's virtual machine runs to answer it, in hundreds of instructions."""
+
+    def steps(text):
+        seen = []
+        connection = store.database.connection()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(resources, "SECONDS", 1000)
+            patch.setattr(db, "STEPS", 100)
+            patch.setattr(db.time, "monotonic", lambda: seen.append(1) or 0)
+            answer = send("GET", f"/Users?filter={quote(text)}")
+        assert answer.status == 200, answer.json
+        assert connection is store.database.connection()
+        return len(seen), answer.json["totalResults"]
+
+    return steps
+
+
+def join(send, count, groups, prefix):
+    """Make people who are all in some new groups, which are in one more; the last group's id."""
+    made = [
+        {"method": "POST", "path": "/Users", "bulkId": f"u{n}", "data": {"userName": f"{prefix}{n}"}}
+        for n in range(count)
+    ]
+    members = [{"value": f"bulkId:u{n}"} for n in range(count)]
+    made += [
+        {
+            "method": "POST",
+            "path": "/Groups",
+            "bulkId": f"g{n}",
+            "data": {"displayName": f"{prefix} {n}", "members": members},
+        }
+        for n in range(groups)
+    ]
+    inner = [{"value": f"bulkId:g{n}"} for n in range(groups)]
+    made += [
+        {
+            "method": "POST",
+            "path": "/Groups",
+            "bulkId": "top",
+            "data": {"displayName": f"{prefix} top", "members": inner},
+        }
+    ]
+    answer = send("POST", "/Bulk", {"Operations": made})
+    assert {each["status"] for each in answer.json["Operations"]} == {"201"}
+    return answer.json["Operations"][-1]["location"].rsplit("/", 1)[1]
+
+
+IN_GROUP = {  # filters about one person or one small group
+    'userName eq "few0" and groups.value eq "{}"': 1,
+    'groups[value eq "{}" and type eq "indirect"] and userName eq "FEW0"': 1,
+    'userName eq "few0" and not (groups.value eq "{}")': 0,
+    'userName eq "few0" and groups pr': 1,
+    'groups.value eq "{}"': 3,
+    'groups[value eq "{}"]': 3,
+}
+
+
+def test_is_she_in_that_group(send, steps):
+    """Costs what she and the group have, not what all others have: a walk, and no closure of everybody."""
+    group = join(send, 3, 2, "few")
+    before = {text: steps(text.format(group)) for text in IN_GROUP}
+    join(send, 150, 20, "many")
+    for text, found in IN_GROUP.items():
+        cost, total = steps(text.format(group))
+        assert total == before[text][1] == found, text
+        assert cost <= 2 * before[text][0] + (10 if "userName" in text else 40), text

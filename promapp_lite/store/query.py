@@ -10,7 +10,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from peewee import OP, SQL, Case, ColumnBase, Expression, Node, Ordering, Select, Value, fn
+from peewee import OP, SQL, Case, ColumnBase, Entity, Expression, Node, Ordering, Select, Value, fn
 
 from promapp_lite.scim.errors import bad
 from promapp_lite.scim.filter import Tree
@@ -36,6 +36,7 @@ COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
         (GROUPS, Group, {"displayName": Group.display_key}),
     )
 }
+KEYS = ("id", "userName", "externalId", "emails.value", "displayName")  # each has an index
 ELEMENT = SQL("v.value")  # the value at hand in json_each(…) AS v
 Read = Callable[[str, Path, Any], Node]
 
@@ -73,8 +74,10 @@ def slots(tree: Tree) -> dict[str, Any]:
 class Condition:
     """Builds the condition of one tree over one kind of resource."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, keyed: bool = False) -> None:
+        """`keyed` where few rows are looked at, see the function of that name."""
         self.kind = kind
+        self.keyed = keyed
         self.model = MODEL[kind]
         self.count = 0
 
@@ -124,6 +127,8 @@ class Condition:
         """A comparison on any value of a multi-valued or free attribute."""
         inner = Path(None, path.sub or (EXACT if path.leaf.exact else VALUE))
         whole = path._replace(sub=None)
+        if operator == "pr" and self.kind is USERS and str(path) in GROUP_PATHS:
+            return User.id.in_(Member.select(Member.member_id))
         if operator == "pr" and path.sub is None:
             return self.some(whole, lambda read: SQL("1"))
         condition = self.some(whole, lambda read: read(operator, inner, operand))
@@ -142,6 +147,26 @@ class Condition:
                 return joined("and", [self.mailed((slot(f"v{number}"), tree[2])), condition])
         return condition
 
+    def in_groups(self, condition: Callable[[Read], Node]) -> Node:
+        """Is in a group for which the condition holds, directly or through others.
+
+        Found from the end where less is to be read; never by joining all memberships with each other.
+        """
+        parts = {
+            "value": Group.id,
+            "display": Group.display_key,
+            "type": Case(None, ((is_direct(), "direct"),), "indirect"),
+            "$ref": address(Group, GROUPS),
+        }
+        asked = set()
+
+        def of_group(operator: str, path: Path, operand: Any) -> Node:
+            asked.add(path.leaf.name)
+            return compared(operator, parts.get(path.leaf.name, Value(None)), operand)
+
+        built = condition(of_group)
+        return above(built) if self.keyed or "type" in asked else below(built)
+
     def mailed(self, operand: Any) -> Node:
         """Has that e-mail address; by the index of addresses."""
         return User.id.in_(Email.select(Email.user_id).where(Email.value_key == operand[0]))
@@ -153,12 +178,13 @@ class Condition:
             query = Member.select(SQL("1")).where(Member.group_id == self.model.id)
             return fn.EXISTS(query.where(condition(of_member)))
         if path.urn is None and self.kind is USERS and name == "groups":
-            return self.model.id.in_(grouped(condition))
+            return self.in_groups(condition)
         known = not path.leaf.free and path.leaf.multi
         source = values_at(self.model.doc, path) if known else loose_values(self.model.doc, path)
         return fn.EXISTS(Select([source], [SQL("1")]).where(condition(of_value)))
 
 
+GROUP_PATHS = ("groups", *(f"groups.{name}" for name in ("value", "display", "type", "$ref")))
 VALUE = Attribute("value", type="any")  # a value itself, where the attribute is not complex
 EXACT = Attribute("value", type="any", exact=True)
 
@@ -212,28 +238,43 @@ MEMBER_PARTS: defaultdict[str, Callable[[Any, Kind], Any]] = defaultdict(
 )
 
 
-def grouped(condition: Callable[[Read], Node]) -> Node:
-    """The ids of those who are in a group for which the condition holds, directly or through others."""
-    start = Member.select(Member.member_id, Member.group_id)
-    up = start.cte("up", recursive=True, columns=("user_id", "group_id"))
-    outer = Member.alias()
-    further = outer.select(outer.member_id, up.c.group_id)
-    closure = up.union(further.join(up, on=(up.c.user_id == outer.group_id)))
-    direct = Member.select(SQL("1")).where(
-        (Member.member_id == closure.c.user_id) & (Member.group_id == Group.id)
+def is_direct() -> Node:
+    """Whether the user is a member of the group itself."""
+    row = Member.select(SQL("1"))
+    return fn.EXISTS(row.where((Member.member_id == User.id) & (Member.group_id == Group.id)))
+
+
+def above(condition: Node) -> Node:
+    """Whether a group above the user passes the condition: a walk up from each user looked at.
+
+    The user is that of the outermost query, whose table Peewee calls t1: inside a CTE it would take another.
+    """
+    held = Member.alias()
+    up = (
+        held.select(held.group_id)
+        .where(held.member_id == Entity("t1", "id"))
+        .cte("up", recursive=True, columns=("id",))
     )
-    parts = {
-        "value": Group.id,
-        "display": Group.display_key,
-        "type": Case(None, ((fn.EXISTS(direct), "direct"),), "indirect"),
-        "$ref": address(Group, GROUPS),
-    }
+    further = Member.alias()
+    walk = up.union(further.select(further.group_id).join(up, on=(up.c.id == further.member_id)))
+    found = Group.select(SQL("1")).join(walk, on=(walk.c.id == Group.id)).where(condition)
+    return fn.EXISTS(found.with_cte(walk))
 
-    def of_group(operator: str, path: Path, operand: Any) -> Node:
-        return compared(operator, parts.get(path.leaf.name, Value(None)), operand)
 
-    query = Group.select(closure.c.user_id).join(closure, on=(closure.c.group_id == Group.id))
-    return query.where(condition(of_group)).with_cte(closure)
+def below(condition: Node) -> Node:
+    """Whether the user is below a group that passes the condition: one walk down from these groups."""
+    held = Member.alias()
+    start = held.select(held.member_id).join(Group, on=(Group.id == held.group_id)).where(condition)
+    down = start.cte("down", recursive=True, columns=("id",))
+    further = Member.alias()
+    walk = down.union(further.select(further.member_id).join(down, on=(down.c.id == further.group_id)))
+    return User.id.in_(Select([walk], [walk.c.id]).with_cte(walk))
+
+
+def keyed(tree: Tree) -> bool:
+    """Whether every match has one value of an indexed column, so that few rows are looked at."""
+    terms = tree[1] if tree[0] == "and" else (tree,)
+    return any(term[0] == "eq" and str(term[1]) in KEYS for term in terms)
 
 
 def depth(tree: Tree) -> int:

@@ -21,7 +21,7 @@ from promapp_lite.store import activity, groups, indexes, search, users
 from promapp_lite.store.activity import Caller
 from promapp_lite.store.db import Statement, Store, TooLong, slot
 from promapp_lite.store.models import Member, Resource, User
-from promapp_lite.store.query import MODEL, Condition, ordering, shape, slots
+from promapp_lite.store.query import MODEL, Condition, keyed, ordering, shape, slots
 
 COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
     USERS: users.columns,
@@ -199,7 +199,7 @@ def listing(kind: Kind, of: Shape, order: tuple[Path, bool] | None, cursor: bool
     model = MODEL[kind]
     query = model.select(model.seq, *row_of(model))
     if of.tree:
-        query = query.where(Condition(kind).build(of.tree))
+        query = query.where(Condition(kind, keyed(of.tree)).build(of.tree))
     query = query.order_by(*(ordering(kind, *order) if order else (model.seq,)))
     if cursor:
         return Statement(query.where(model.seq > slot("after")).limit(slot("limit")))
@@ -220,7 +220,7 @@ def counting(kind: Kind, of: Shape) -> Statement:
     """The statement that counts what a filter matches."""
     model = MODEL[kind]
     query = model.select(fn.COUNT(SQL("*")))  # the form that SQLite has an instruction for
-    return Statement(query.where(Condition(kind).build(of.tree)) if of.tree else query)
+    return Statement(query.where(Condition(kind, keyed(of.tree)).build(of.tree)) if of.tree else query)
 
 
 def cursor_of(position: int) -> str:
