@@ -1,7 +1,7 @@
 """The executable's entry."""
 
-from promapp_lite.commands import main
-from promapp_lite.host.frozen import restore_environment
+from promapp_lite.cli import main
+from promapp_lite.system.frozen import restore_environment
 
 if __name__ == "__main__":
     restore_environment()

@@ -18,7 +18,7 @@ from bench import seed
 from bench.client import Client
 from bench.measure import processes
 from bench.seed import Seeded, Unfit
-from promapp_lite.entra.appliance import free_port
+from promapp_lite.rehearse.appliance import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

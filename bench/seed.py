@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 from bench.client import Client
 from promapp_lite.scim import resource
 from promapp_lite.scim.schema import GROUPS, USERS, Kind
-from promapp_lite.store import follow, opening, resources
-from promapp_lite.store.activity import Caller
-from promapp_lite.store.db import Store
+from promapp_lite.store import opening
+from promapp_lite.store.activity import indexer
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.directory import resources
+from promapp_lite.store.engine import Store
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -109,7 +111,7 @@ def plant(folder: Path, people: int) -> Seeded:
         return Seeded(ids, groups)
 
     seeded = store.transact(work)
-    follow.catch_up(store)
+    indexer.catch_up(store)
     store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     (folder / "seed.json").write_text(json.dumps([seeded.people, list(seeded.groups.items())]), "utf-8")

@@ -1,31 +1,28 @@
 """What the tests share: an application over an empty database, a token for it, and a served one."""
 
-import io
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import PASSWORD, ROOT, free_port, parsed, sender, usual, wait_for
+from helpers.browser import Browser
 
-from promapp_lite.factory import create_app
-from promapp_lite.settings import Settings
-from promapp_lite.store import admins, db, opening, tokens
-from promapp_lite.web import console
+from promapp_lite.application import create_app
+from promapp_lite.config import Settings
+from promapp_lite.console import routes
+from promapp_lite.store import engine, opening
+from promapp_lite.store.access import admins, tokens
 
 # A shell that starts us in the background lets us ignore Ctrl-C, and so would every program we start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-ROOT = Path(__file__).parent.parent
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +47,7 @@ def empty_data(tmp_path_factory):
 @pytest.fixture
 def store(tmp_path, empty_data, monkeypatch):
     """An empty, migrated database with one admin, `ada`; it does not wait for the disk."""
-    monkeypatch.setitem(db.PRAGMAS, "synchronous", "off")
+    monkeypatch.setitem(engine.PRAGMAS, "synchronous", "off")
     shutil.copytree(empty_data, tmp_path / "data", dirs_exist_ok=True)
     opened = opening.open_store(tmp_path / "data")
     yield opened
@@ -73,35 +70,6 @@ def token(store):
 def send(app, token):
     """send(method, path, body, headers) through WSGI; a header that is None is not sent."""
     return sender(app, token)
-
-
-def sender(app, token):
-    """`send` over one application and token."""
-    client = app.test_client()
-
-    def send(method, path, body=None, headers=None, base="/api/scim"):
-        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
-        answer = client.open(base + path, method=method, data=data, headers=usual(token, headers))
-        return SimpleNamespace(
-            status=answer.status_code, headers=answer.headers, json=parsed(answer.get_data())
-        )
-
-    return send
-
-
-def usual(token, headers):
-    """The headers Entra sends, changed as asked."""
-    given = {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/scim+json; charset=utf-8",
-        **(headers or {}),
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def parsed(data):
-    """The JSON of a body, None where it is empty."""
-    return json.loads(data) if data else None
 
 
 @pytest.fixture(scope="session")
@@ -138,27 +106,6 @@ def server(tmp_path_factory):
     assert process.wait(15) == 0
 
 
-def free_port():
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(url, process, tries=200):
-    """Return when the address answers; fail when the process ends or never answers."""
-    import time
-
-    for _ in range(tries):
-        assert process.poll() is None, f"the server ended with {process.returncode}"
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"{url} never answered")
-
-
 @pytest.fixture
 def served(server):
     """send over HTTP against the running server."""
@@ -186,7 +133,7 @@ def open_path(app, monkeypatch):
 
     def open_path(path, view, to=None, **facts):
         (to or app).add_url_rule(path, view.__name__, view, **facts)
-        monkeypatch.setattr(console, "OPEN", (*console.OPEN, view.__name__))
+        monkeypatch.setattr(routes, "OPEN", (*routes.OPEN, view.__name__))
 
     return open_path
 
@@ -194,12 +141,12 @@ def open_path(app, monkeypatch):
 @pytest.fixture
 def open_doors():
     """open_doors(app, settings, schemes, shown=None): the ports of doors inside this process."""
-    from doors import Doors
+    from helpers.listening import Listening
 
     opened = []
 
     def open_doors(*args):
-        opened.append(Doors(*args))
+        opened.append(Listening(*args))
         return opened[-1].ports
 
     yield open_doors
@@ -207,13 +154,9 @@ def open_doors():
         each.close()
 
 
-class Loud(io.RawIOBase):
-    """Raises a signal while it is finalized, where CPython drops what the handler raises."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def close(self):
-        super().close()
-        if number := self.__dict__.pop("number", None):
-            signal.raise_signal(number)
+@pytest.fixture
+def signed_in(app):
+    """A browser ada is signed in with."""
+    browser = Browser(app)
+    assert browser.sign_in().status_code == 303
+    return browser

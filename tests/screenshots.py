@@ -16,8 +16,11 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from promapp_lite import wire
-from promapp_lite.store import admins, follow, opening, tokens
+from promapp_lite import clock
+from promapp_lite.store import opening
+from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.activity import indexer
+from promapp_lite.text import fold
 
 ROOT = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8479"
@@ -87,7 +90,7 @@ def patch(path, value):
 def person(chance, number):
     """A user as Azure AD sends one."""
     first, last = chance.choice(FIRST), chance.choice(LAST)
-    name = f"{wire.fold(first)}.{wire.fold(last)}{number}@contoso.com"
+    name = f"{fold(first)}.{fold(last)}{number}@contoso.com"
     return {
         "userName": name,
         "displayName": f"{first} {last}",
@@ -113,9 +116,9 @@ def provision(secret):
 
 def in_the_past(store):
     """Let that cycle be of 26 days ago, with a usual one on each working day since."""
-    follow.catch_up(store)
+    indexer.catch_up(store)
     now, chance = datetime.now(UTC), random.Random(3)
-    first = wire.stamp(now - timedelta(days=26))
+    first = clock.stamp(now - timedelta(days=26))
     tables = {"activity": ("at",), "cycle": ("started", "ended"), "users": ("created", "modified")}
     for table, columns in tables.items():
         for column in columns:
@@ -123,7 +126,11 @@ def in_the_past(store):
     for back in range(25, 0, -1):
         moment = now - timedelta(days=back, minutes=7)
         if moment.weekday() < 5:
-            row = (wire.stamp(moment), wire.stamp(moment + timedelta(seconds=back)), chance.randrange(2, 14))
+            row = (
+                clock.stamp(moment),
+                clock.stamp(moment + timedelta(seconds=back)),
+                chance.randrange(2, 14),
+            )
             store.database.execute_sql(
                 "INSERT INTO cycle (token_id, started, ended, updated, created, disabled, failed, tested, "
                 "enabled, deleted, first, last) VALUES (1, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0)",

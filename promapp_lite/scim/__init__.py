@@ -1,1 +1,5 @@
-"""The SCIM protocol as pure functions over dicts: no Flask, no Peewee, no clock."""
+"""The SCIM protocol as pure functions: schema, values, filters, PATCH, resources, discovery.
+
+It knows RFC 7643, RFC 7644 and what Entra sends; no Flask, no SQL, no file and no clock. May import `errors`,
+`jsonio`, `text` and `clock`.
+"""

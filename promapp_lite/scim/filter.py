@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from promapp_lite import wire
-from promapp_lite.scim.errors import ScimError, bad
+from promapp_lite import clock, jsonio
+from promapp_lite.errors import ScimError, bad
 from promapp_lite.scim.schema import NAME_RULE, Attribute, Kind, Path, resolve
+from promapp_lite.text import fold
 
 MAX_LENGTH = 4000
 MAX_TERMS = 50
@@ -182,7 +183,7 @@ class Parser:
         try:
             found = json.loads(text, strict=False)
             found.encode()
-            wire.check_string(found)
+            jsonio.check_string(found)
         except ValueError:
             raise self.error(f"{text[:40]} is not a valid text") from None
         return str(found)
@@ -248,7 +249,7 @@ def comparable(operator: str, path: Path, operand: Any) -> Tree:
 
 def text_operand(leaf: Attribute, operand: str) -> str:
     """Folded where the attribute does not count case."""
-    return str(operand) if leaf.exact else wire.fold(operand)
+    return str(operand) if leaf.exact else fold(operand)
 
 
 def boolean_operand(leaf: Attribute, operand: str) -> bool:
@@ -262,7 +263,7 @@ def boolean_operand(leaf: Attribute, operand: str) -> bool:
 def moment_operand(leaf: Attribute, operand: str) -> str:
     """A moment in the form it is kept in."""
     try:
-        return wire.stamp(wire.moment(operand))
+        return clock.stamp(clock.moment(operand))
     except (ValueError, OverflowError):
         raise bad("invalidFilter", f"{leaf.name} is a date and time; {operand} is none.") from None
 
@@ -270,12 +271,12 @@ def moment_operand(leaf: Attribute, operand: str) -> str:
 def free_operand(leaf: Attribute, operand: str) -> Any:
     """What a bare word looks like; a quoted text stays a text."""
     if not isinstance(operand, Bare):
-        return wire.fold(operand)
+        return fold(operand)
     if operand.lower() in CONSTANTS:
         return CONSTANTS[operand.lower()]
     if NUMBER.fullmatch(operand):
         return float(operand) if "." in operand else int(operand)
-    return wire.fold(operand)
+    return fold(operand)
 
 
 OPERANDS: dict[str, Callable[[Attribute, str], Any]] = {
@@ -328,7 +329,7 @@ def compare(operator: str, leaf: Attribute, found: Any, operand: Any) -> bool:
     if operator == "ne":
         return not compare("eq", leaf, found, operand)
     if isinstance(found, str) and not leaf.exact:
-        found = wire.fold(found)
+        found = fold(found)
     if isinstance(found, bool) is not isinstance(operand, bool) or not same_type(found, operand):
         return False
     return TESTS[operator](found, operand)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from promapp_lite.errors import ScimError, bad
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim.errors import ScimError, bad
 from promapp_lite.scim.schema import CUSTOM_URN, Kind, Path, free, resolve
 from promapp_lite.scim.values import MAX_VALUES, coerce, single
 

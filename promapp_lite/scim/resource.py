@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from promapp_lite.scim import members
-from promapp_lite.scim.errors import bad
+from promapp_lite.errors import bad
+from promapp_lite.scim import membership
 from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, key_of, spread
 from promapp_lite.scim.schema import USERS, Kind, Path, resolve
 
 
 class Row(NamedTuple):
-    """What the store keeps of a resource: `doc` is JSON text, the times are texts as in `wire.now`.
+    """What the store keeps of a resource: `doc` is JSON text, the times are texts as in `clock.now`.
 
     `linked` is false where it is known that there is nothing to derive: a user in no group.
     """
@@ -25,15 +25,15 @@ class Row(NamedTuple):
     linked: bool = True
 
 
-def build(kind: Kind, body: Any) -> tuple[Document, list[members.Step]]:
+def build(kind: Kind, body: Any) -> tuple[Document, list[membership.Step]]:
     """The document in the body of a POST or PUT, and for a group the steps that make its members."""
     if not isinstance(body, dict):
         raise bad("invalidSyntax", "The body must be a JSON object.")
     check_schemas(body)
     operations = list(spread(kind, "add", body))
-    steps: list[members.Step] = []
+    steps: list[membership.Step] = []
     if kind is not USERS:
-        operations, steps = members.split(operations)
+        operations, steps = membership.split(operations)
     document: Document = {}
     apply(document, operations)
     return document, steps

@@ -7,8 +7,8 @@ manager, a one-element list for a single value, null or "" for "remove"); texts 
 from collections.abc import Callable
 from typing import Any
 
-from promapp_lite import wire
-from promapp_lite.scim.errors import ScimError, bad
+from promapp_lite import clock, jsonio
+from promapp_lite.errors import ScimError, bad
 from promapp_lite.scim.schema import Attribute
 
 MAX_VALUES = 1000
@@ -108,7 +108,7 @@ def as_boolean(attribute: Attribute, value: Any) -> bool:
 def as_moment(attribute: Attribute, value: Any) -> str:
     """An xsd:dateTime, kept to the letter."""
     try:
-        wire.moment(value)
+        clock.moment(value)
     except (ValueError, TypeError):
         raise wrong(attribute, value) from None
     return str(value)
@@ -134,6 +134,6 @@ WORDS = {
 
 def wrong(attribute: Attribute, value: Any) -> ScimError:
     """The 400 for a value of another type, naming the attribute, what it takes and what came."""
-    shown = wire.dumps(value)
+    shown = jsonio.dumps(value)
     shown = shown if len(shown) <= 80 else shown[:79] + "…"
     return bad("invalidValue", f"{attribute.name} takes {WORDS[attribute.type]}; {shown} was sent.")

@@ -1,1 +1,5 @@
-"""Everything that is kept: Peewee models, the compiled SQL and the transactions over it."""
+"""Storage: Peewee models and all SQL, in `engine`, `directory`, `access`, `activity` and `snapshots`.
+
+Dicts, small tuples and errors cross its border, never a Peewee object or a callback. May import `system`,
+`scim` and the modules at the top.
+"""

@@ -1,7 +1,7 @@
 """The tables. Queries are described on these models once and compiled per engine (`db.Statement`).
 
 A resource is its JSON document (`doc`) plus the columns by which it is matched, is unique or is ordered;
-comparison keys are folded (`wire.fold`), what was sent stays to the letter in `doc`. `seq` counts up, so
+comparison keys are folded (`fold`), what was sent stays to the letter in `doc`. `seq` counts up, so
 that pages ordered by it do not shift when somebody is added.
 """
 

@@ -7,16 +7,16 @@ from filelock import FileLock, Timeout
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Migration, Runner
 
-from promapp_lite.store import copies
-from promapp_lite.store.admins import Refused
-from promapp_lite.store.db import Store
+from promapp_lite.errors import UserError
+from promapp_lite.store.engine import Store
+from promapp_lite.store.snapshots import copies
 
 DATABASE = "promapp-lite.db"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
 
 
-class Busy(Refused):
+class Busy(UserError):
     """Another promapp-lite serves this folder."""
 
 
@@ -31,32 +31,32 @@ def create(folder: Path) -> Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(folder / DATABASE, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise Refused(f"The data folder {folder} cannot be made: {error.strerror}.") from None
+        raise UserError(f"The data folder {folder} cannot be made: {error.strerror}.") from None
     return open_store(folder)
 
 
 def open_store(folder: Path) -> Store:
-    """Open the database, migrated; Refused where there is none, it is damaged, or newer than this program."""
+    """Open the database, migrated; UserError where there is none, or it is damaged, or too new."""
     if not exists(folder):
-        raise Refused(f"There is no data in {folder} yet: run promapp-lite init first.")
+        raise UserError(f"There is no data in {folder} yet: run promapp-lite init first.")
     store = Store(folder / DATABASE)
     try:
         with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
             migrate(store)
     except Timeout:
-        raise Refused(
+        raise UserError(
             f"Another promapp-lite has been migrating {folder} for {LOCK_SECONDS} seconds."
         ) from None
     except DatabaseError as error:
         store.close()
-        raise Refused(f"{store.path} cannot be opened: {error}. It was left as it is.") from None
+        raise UserError(f"{store.path} cannot be opened: {error}. It was left as it is.") from None
     except OSError as error:
-        raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
     return store
 
 
 def migrate(store: Store) -> None:
-    """Run the scripts that have not run yet; Refused where the database knows ones this program lacks."""
+    """Run the scripts that have not run yet; UserError where the database knows ones this program lacks."""
     known = steps(store.database)
     refuse_newer(store.path, known)
     if any(each.applied is None for each in known):
@@ -71,10 +71,10 @@ def steps(database: SqliteDatabase) -> list[Migration]:
 
 
 def refuse_newer(path: Path, known: list[Migration]) -> None:
-    """Refused where the database has been through a migration this program lacks."""
+    """UserError where the database has been through a migration this program lacks."""
     newer = [each.name for each in known if each.path is None]
     if newer:
-        raise Refused(f"{path} was written by a newer promapp-lite (schema {newer[-1]}): install that one.")
+        raise UserError(f"{path} was written by a newer promapp-lite (schema {newer[-1]}): install that one.")
 
 
 def copy_first(store: Store, known: list[Migration]) -> None:
@@ -85,12 +85,12 @@ def copy_first(store: Store, known: list[Migration]) -> None:
 
 
 def serving_lock(folder: Path) -> FileLock:
-    """The lock that the one serving process holds; Refused where another holds it. It dies with its owner."""
+    """The lock of the one serving process, which dies with it; UserError where another holds it."""
     lock = FileLock(folder / "serve.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise Busy(f"Another promapp-lite is already serving {folder}.") from None
     except OSError as error:
-        raise Refused(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
     return lock

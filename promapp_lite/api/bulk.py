@@ -1,0 +1,156 @@
+"""Bulk (RFC 7644 §3.7): many writes in one request, each as whole as if sent alone."""
+
+import re
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response
+
+from promapp_lite import jsonio
+from promapp_lite.api.authenticate import Api
+from promapp_lite.api.errors import about, keep
+from promapp_lite.api.resources import body, call, expected, make, modify, put
+from promapp_lite.api.responses import reply
+from promapp_lite.config import MOUNTS
+from promapp_lite.errors import ScimError, bad
+from promapp_lite.scim.discovery import MAX_BULK
+from promapp_lite.scim.patch import member_of
+from promapp_lite.scim.resource import Row, etag, location
+from promapp_lite.scim.schema import KINDS, Kind
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.directory import resources
+
+RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+PATH = re.compile(r"/?(Users|Groups)(?:/([^/?]+))?/?", re.ASCII)
+REFERENCE = re.compile(r"bulkId:(.+)", re.DOTALL)
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def init_app(app: Flask) -> None:
+    """Mount it."""
+    for mount in MOUNTS:
+        app.add_url_rule(
+            f"{mount}/Bulk",
+            f"bulk-{mount}",
+            partial(call, bulk),
+            methods=["POST"],
+            strict_slashes=False,
+            provide_automatic_options=False,
+        )
+
+
+def bulk(api: Api) -> Response:
+    """Carry out the operations in order until `failOnErrors` of them failed; what stood before stays done."""
+    sent = body(api)
+    operations, limit = member_of(sent, "operations"), member_of(sent, "failonerrors")
+    if not isinstance(operations, list) or not operations:
+        raise bad(
+            "invalidSyntax",
+            "A bulk body needs a list named Operations with at least one operation.",
+        )
+    if len(operations) > MAX_BULK:
+        raise ScimError(
+            413,
+            None,
+            f"A bulk request takes at most {MAX_BULK:,} operations; {len(operations):,} were sent.",
+        )
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise bad("invalidValue", "failOnErrors is a whole number from 1.")
+    made: dict[str, str] = {}
+    answers, failed = [], 0
+    for operation in operations:
+        answer = carry_out(api, operation, made)
+        answers.append(answer)
+        failed += "response" in answer
+        if limit is not None and failed >= limit:
+            break
+    return reply(jsonio.dumps({"schemas": [RESPONSE_URN], "Operations": answers}))
+
+
+def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
+    """One operation and its part of the answer; a refused one tells why in `response`."""
+    told: dict[str, Any] = {}
+    caller = Caller("POST", api.caller.path, api.caller.address, api.caller.token_id)
+    api = api._replace(caller=caller)
+    try:
+        return act(api, operation, made, told)
+    except ScimError as error:
+        keep(api, error, subject(operation))
+        return told | {"status": str(error.status), "response": error.body()}
+
+
+def subject(operation: Any) -> dict[str, object]:
+    """What a refused operation was about."""
+    sent = operation if isinstance(operation, dict) else {}
+    match = PATH.fullmatch(str(member_of(sent, "path")))
+    kind = next((kind for kind in KINDS if match and kind.endpoint == f"/{match[1]}"), None)
+    return about(kind, match and match[2], member_of(sent, "data"))
+
+
+def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:
+    """Prove one operation and carry it out; what is known of it goes to `told` as it becomes known."""
+    method, path, data = (member_of(operation, name) for name in ("method", "path", "data"))
+    bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
+    method = method.upper() if isinstance(method, str) else method
+    if method not in METHODS:
+        raise bad("invalidSyntax", f"The method of a bulk operation is {', '.join(METHODS)}.")
+    told["method"] = method
+    if isinstance(bulk_id, str):
+        told["bulkId"] = bulk_id
+    if method == "POST" and not (isinstance(bulk_id, str) and bulk_id):
+        raise bad("invalidSyntax", "A POST in a bulk request needs a bulkId.")
+    kind, id = target(path, made, method)
+    if id:
+        told["location"] = location(kind, api.base, id)
+    api.caller.method, api.caller.path = method, str(path)[:500]
+    check = expected(api, version_of(version))
+    row = write(api, method, kind, id, resolved(data, made), check)
+    if method == "POST" and row is not None:
+        made[bulk_id] = row.id
+        told["location"] = location(kind, api.base, row.id)
+    if row is not None:
+        told["version"] = etag(row.version)
+    return told | {"status": {"POST": "201", "DELETE": "204"}.get(method, "200")}
+
+
+def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
+    """The kind and id a bulk path names; a POST names no id."""
+    match = PATH.fullmatch(path) if isinstance(path, str) else None
+    if match is None or bool(match[2]) is (method == "POST"):
+        raise bad(
+            "invalidPath",
+            "The path of a bulk operation is /Users or /Groups for POST, else /Users/{id}.",
+        )
+    kind = next(kind for kind in KINDS if kind.endpoint == f"/{match[1]}")
+    return kind, str(resolved(match[2], made)) if match[2] else ""
+
+
+def write(api: Api, method: str, kind: Kind, id: str, data: Any, check: resources.Check) -> Row | None:
+    """The write itself."""
+    if method == "POST":
+        return make(api, kind, data)
+    if method == "PUT":
+        return put(api, kind, id, data, check)
+    if method == "PATCH":
+        return modify(api, kind, id, data, check)
+    resources.delete(api.store, kind, id, check, api.caller)
+    return None
+
+
+def version_of(sent: Any) -> str | None:
+    """The version an operation expects."""
+    return sent if isinstance(sent, str) and sent else "*"
+
+
+def resolved(value: Any, made: dict[str, str]) -> Any:
+    """The value with every `bulkId:x` replaced by the id that was made for it; 409 where there is none."""
+    if isinstance(value, dict):
+        return {key: resolved(item, made) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolved(item, made) for item in value]
+    match = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    if match[1] not in made:
+        raise ScimError(409, "invalidValue", f"{value[:100]} was not made before this operation.")
+    return made[match[1]]

@@ -1,0 +1,96 @@
+"""People and groups on the page: the list, and one of them opened."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from promapp_lite.errors import ScimError
+from promapp_lite.scim.patch import Document
+from promapp_lite.scim.resource import Row
+from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USERS, Kind
+from promapp_lite.store.activity import entries
+from promapp_lite.store.directory import people, resources, users
+from promapp_lite.store.engine import Store
+
+PAGE, HISTORY = 15, 10
+LONGEST = 200  # characters of a search
+NAMES = {
+    "people": "All people",
+    "active": "Active",
+    "disabled": "Disabled",
+    "groups": "Groups",
+    "deleted": "Deleted",
+}
+
+
+def number(sent: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number among the parameters."""
+    text = sent.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
+
+
+def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
+    """What the template of people shows."""
+    show = sent.get("show", "people")
+    show = show if show in people.SHOWN else "people"
+    text = sent.get("q", "")[:LONGEST]
+    before = number(sent, "from", people.NEWEST)
+    found = people.listed(store, show, text, before, PAGE + 1)
+    return {
+        "show": show,
+        "names": NAMES,
+        "q": text,
+        "rows": found[:PAGE],
+        "more": found[PAGE - 1].seq if len(found) > PAGE else None,
+        "first": before == people.NEWEST,
+        "from": None if before == people.NEWEST else before,
+        "counts": people.counts(store),
+        "person": opened(store, USERS, sent.get("user"), person),
+        "group": opened(store, GROUPS, sent.get("group"), lambda *those: group(*those, sent)),
+    }
+
+
+def opened(store: Store, kind: Kind, id: str | None, read: Any) -> dict[str, Any] | None:
+    """The one that is asked for, None where it is not here."""
+    if not id:
+        return None
+    try:
+        row = resources.get(store, kind, id)
+    except ScimError:
+        return {"id": id, "missing": True}
+    document = orjson.loads(row.doc)
+    wanted = entries.Filter(resource=id)
+    common = {"id": id, "row": row, "document": document, "json": pretty(document)}
+    return common | {"history": entries.page(store, wanted, limit=HISTORY), **read(store, row, document)}
+
+
+def pretty(document: Document) -> str:
+    """The document as JSON to read."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def person(store: Store, row: Row, document: Document) -> dict[str, Any]:
+    """What is shown of a person besides the attributes."""
+    held = document.get(ENTERPRISE, {}).get("manager")
+    manager = held.get("value") if isinstance(held, dict) else None
+    return {
+        "name": document.get("displayName") or document["userName"],
+        "active": document.get("active"),
+        "groups": users.groups_of(store, [row.id]).get(row.id, []),
+        "manager": manager,
+        "manager_name": people.name_of(store, manager) if manager else None,
+    }
+
+
+def group(store: Store, row: Row, document: Document, sent: Mapping[str, str]) -> dict[str, Any]:
+    """What is shown of a group besides the attributes: its members, paged."""
+    after = sent.get("after", "")
+    found, total = people.members(store, row.id, after, PAGE + 1)
+    return {
+        "name": document["displayName"],
+        "members": found[:PAGE],
+        "total": total,
+        "more": found[PAGE - 1].id if len(found) > PAGE else None,
+        "first": not after,
+    }

@@ -1,1 +1,0 @@
-"""The machine around the service: TLS, proxies, the executable, the desktop, the service manager."""

@@ -1,0 +1,33 @@
+"""The log on stderr: lines to read, or one JSON object a line for programs."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+from promapp_lite import clock, jsonio
+
+FORMATS = ("text", "json")
+TEXT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class Json(logging.Formatter):
+    """One JSON object a line; a request's facts are members of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        line = {"time": clock.stamp(datetime.fromtimestamp(record.created, UTC)), "level": record.levelname}
+        facts = getattr(record, "facts", None) or {"message": record.getMessage()}
+        if record.exc_info:
+            facts = {**facts, "traceback": self.formatException(record.exc_info)}
+        return jsonio.dumps({**line, **facts})
+
+
+def set_up(form: str) -> None:
+    """Write what happens to stderr in this format from now on."""
+    # No line says where in the program it was written, so nothing need be found out about that
+    # (Python's documentation, "Logging HOWTO", "Optimization").
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

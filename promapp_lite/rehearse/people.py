@@ -1,0 +1,147 @@
+"""One person's way into the target: match, create, update, disable, delete, then the manager."""
+
+from typing import Any
+
+from promapp_lite.rehearse import answers, forms, mapping
+from promapp_lite.rehearse.directory import Group, Person
+from promapp_lite.rehearse.faults import Fault
+from promapp_lite.rehearse.forms import Change
+from promapp_lite.rehearse.job import Job, Link
+from promapp_lite.rehearse.report import Row
+
+FOREIGN = "The target had this person before; Entra would update: "
+
+
+def sync(job: Job, person: Person) -> None:
+    """Bring a person to the state of the source, all but references."""
+    with job.entry(person) as row:
+        reason = job.out.get(person.id)
+        link = job.links.get(person.id)
+        if reason and not link:
+            row.skip(*reason)
+            return
+        current = fetch(job, link) if link else match(job, person)
+        if current is None:
+            create(job, person, row)
+        else:
+            update(job, person, current, row)
+
+
+def match(job: Job, person: Person) -> Any:
+    """The person's resource in the target, found by matching attributes; None when not there."""
+    found = job.matched(person, mapping.matchers(job.table.users), "/Users")
+    return found[1] if found else None
+
+
+def fetch(job: Job, link: Link) -> Any:
+    """The resource by its id; 404 is InvalidAnchor."""
+    operation = f"GET {link.path}"
+    answer = answers.expect(operation, job.client.get(link.path), 200)
+    return answers.sound(job, operation, answer.body)
+
+
+def create(job: Job, person: Person, row: Row) -> None:
+    """POST the person; from here on they are ours, answer or not."""
+    row.action = "create"
+    values = mapping.desired(job.table.users, person.values(False), creating=True)
+    row.changes = [Change(path, None, value) for path, value in values.items()]
+    job.seen[person.id] = post(job, person, "/Users", forms.user_body(values), row)
+
+
+def matching_value(job: Job, entry: Person | Group) -> str:
+    """What an object will be found by."""
+    rules = job.table.users if isinstance(entry, Person) else job.table.groups
+    return mapping.matchers(rules)[0].value(entry.values(False)) or entry.name
+
+
+def post(job: Job, entry: Person | Group, endpoint: str, body: Any, row: Row) -> Any:
+    """POST an object and link it; 409 says somebody else made what is there."""
+    known = entry.id in job.attempted
+    job.attempted[entry.id] = matching_value(job, entry)
+    answer = job.client.send("POST", endpoint, body=body)
+    if answer.status == 409 and not known:
+        del job.attempted[entry.id]
+    answers.expect(f"POST {endpoint}", answer, 201)
+    resource = answers.sound(job, f"POST {endpoint}", answer.body)
+    job.links[entry.id] = Link(resource["id"], True, entry.kind)
+    row.target_id = resource["id"]
+    return resource
+
+
+def update(job: Job, person: Person, current: Any, row: Row) -> None:
+    """PATCH what differs; out of scope that is `active` alone."""
+    link = job.links[person.id]
+    row.target_id = link.id
+    job.seen[person.id] = current
+    reason = job.out.get(person.id)
+    wanted = mapping.desired(job.table.users, person.values(bool(reason)))
+    if reason:
+        wanted = {path: value for path, value in wanted.items() if path == "active"}
+        link.released = link.released or reason[0] == "NotEffectivelyEntitled"
+    else:
+        link.released = False
+    row.changes = forms.differences(wanted, current)
+    if not row.changes:
+        return
+    if not link.made:
+        row.skip(
+            "EntrySynchronizationSkipped",
+            FOREIGN + ", ".join(change.path for change in row.changes),
+        )
+        return
+    row.action = "disable" if reason else "update"
+    patch(job, link, row.changes)
+
+
+def patch(job: Job, link: Link, changes: list[Change]) -> None:
+    """Send the changes as one PATCH; 200 with the resource, or 204."""
+    body = forms.patch(forms.operations(changes, job.client.flag))
+    answer = job.client.send("PATCH", link.path, body=body)
+    answers.expect(f"PATCH {link.path}", answer, 200, 204)
+
+
+def sync_manager(job: Job, person: Person) -> None:
+    """Send the manager once both exist; a manager out of scope waits for a restart."""
+    path, link = mapping.reference(job.table.users), job.links.get(person.id)
+    if not (path and link and link.made and person.manager) or person.id in job.out:
+        return
+    boss = job.links.get(person.manager)
+    if not boss or (person.id, person.manager) in job.deferred:
+        return defer(job, person)
+    if person.id not in job.seen:
+        return None  # the person failed in this cycle; escrow brings both back
+    with job.entry(person, reference=True) as row:
+        row.changes = forms.differences({path: boss.id}, job.seen[person.id])
+        if row.changes:
+            row.action = "update"
+            patch(job, link, row.changes)
+    return None
+
+
+def defer(job: Job, person: Person) -> None:
+    """Leave the reference out: until a restart, or until a manager who failed is there."""
+    manager = person.manager or ""
+    if manager in job.out or (person.id, manager) in job.deferred:
+        job.deferred.add((person.id, manager))
+        return
+    with job.entry(person, reference=True) as row:
+        row.action = "update"
+        raise Fault("ReferenceNotFound", f"The manager {manager} is not in the target yet.", 0)
+
+
+def remove(job: Job, source_id: str) -> None:
+    """DELETE an object that was made here; 404 means it is already gone."""
+    link = job.links.get(source_id)
+    if not link:
+        return job.escrow.settle(source_id)
+    if link.released or not link.made:
+        return None
+    with job.entry(Person(source_id, {"userPrincipalName": source_id}, kind=link.kind)) as row:
+        row.action = "delete"
+        answer = job.client.send("DELETE", link.path)
+        answers.expect(f"DELETE {link.path}", answer, 204, 200, 404)
+        job.gone[link.id] = link.path
+        del job.links[source_id]
+        job.sent.pop(source_id, None)
+        job.escrow.settle(source_id)
+    return None

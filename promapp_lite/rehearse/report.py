@@ -1,0 +1,203 @@
+"""The provisioning log: a row for everything done, skipped or failed, and the sums."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from promapp_lite.rehearse.faults import ADVICE, Fault
+from promapp_lite.rehearse.forms import Change
+
+SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
+COLUMNS = (
+    "time",
+    "cycle",
+    "action",
+    "status",
+    "type",
+    "sourceId",
+    "sourceName",
+    "targetId",
+    "changed",
+    "errorCode",
+    "reason",
+    "recommendedAction",
+    "milliseconds",
+)
+
+
+@dataclass
+class Row:
+    """One line of the log; `changes` are attribute, old and new value."""
+
+    cycle: str
+    kind: str
+    source_id: str
+    source_name: str
+    action: str = ""
+    status: str = SUCCESS
+    target_id: str | None = None
+    changes: list[Change] = field(default_factory=list)
+    code: str | None = None
+    reason: str | None = None
+    milliseconds: float = 0.0
+    time: str = ""
+
+    def fail(self, fault: Fault) -> None:
+        """Make it a failure with the fault's code and reason."""
+        self.status, self.code, self.reason = FAILURE, fault.code, fault.reason
+        self.action = self.action or "other"
+
+    def skip(self, code: str, reason: str) -> None:
+        """Make it a skip, with why."""
+        self.action, self.status = self.action or "other", SKIPPED
+        self.code, self.reason = code, reason
+
+    @property
+    def advice(self) -> str | None:
+        """The recommended action for a row that did not succeed."""
+        return ADVICE.get(self.code or "")
+
+    def document(self) -> dict[str, Any]:
+        """The row in the shape of Microsoft Graph's provisioningObjectSummary."""
+        information = (
+            None
+            if self.status == SUCCESS
+            else {"errorCode": self.code, "reason": self.reason, "recommendedAction": self.advice}
+        )
+        return {
+            "activityDateTime": self.time,
+            "cycleId": self.cycle,
+            "provisioningAction": self.action,
+            "provisioningStatusInfo": {"status": self.status, "errorInformation": information},
+            "sourceIdentity": {
+                "id": self.source_id,
+                "displayName": self.source_name,
+                "identityType": self.kind,
+            },
+            "targetIdentity": {"id": self.target_id, "identityType": self.kind},
+            "modifiedProperties": [
+                {"displayName": path, "oldValue": old, "newValue": new} for path, old, new in self.changes
+            ],
+            "durationInMilliseconds": round(self.milliseconds),
+        }
+
+    def line(self) -> tuple[Any, ...]:
+        """The row as cells in the order of COLUMNS."""
+        changed = "; ".join(f"{path}: {old} -> {new}" for path, old, new in self.changes)
+        return (
+            self.time,
+            self.cycle,
+            self.action,
+            self.status,
+            self.kind,
+            self.source_id,
+            self.source_name,
+            self.target_id,
+            changed,
+            self.code,
+            self.reason,
+            self.advice,
+            round(self.milliseconds),
+        )
+
+
+@dataclass
+class Cycle:
+    """What one cycle did and cost, and what the target looked like afterwards."""
+
+    name: str
+    counts: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    writes: int = 0
+    seconds: float = 0.0
+    events: dict[str, int] = field(default_factory=dict)
+    quarantine: str | None = None
+    differences: list[str] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """How it ended, in a word or two."""
+        if self.quarantine:
+            return "quarantine"
+        if self.differences is None:
+            return "ok"
+        return f"{len(self.differences)} differences" if self.differences else "converged"
+
+    def document(self) -> dict[str, Any]:
+        """The cycle for --json."""
+        return {
+            "name": self.name,
+            "counts": dict(self.counts),
+            "requests": self.requests,
+            "writes": self.writes,
+            "seconds": round(self.seconds, 3),
+            "events": self.events,
+            "quarantine": self.quarantine,
+            "verdict": self.verdict,
+            "converged": None if self.differences is None else not self.differences,
+            "differences": self.differences or [],
+        }
+
+
+def tally(row: Row) -> str:
+    """The column of the summary a row counts in."""
+    return row.action if row.status == SUCCESS else row.status
+
+
+def clean(cell: Any) -> Any:
+    """A cell no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """The log as CSV with a heading."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([clean(cell) for cell in row.line()] for row in rows)
+    return out.getvalue()
+
+
+HEADINGS = (
+    "cycle",
+    "create",
+    "update",
+    "disable",
+    "delete",
+    "skipped",
+    "failure",
+    "requests",
+    "writes",
+    "seconds",
+    "target",
+)
+
+
+def cells(cycle: Cycle) -> list[str]:
+    """A cycle as cells of the summary table."""
+    counted = [str(cycle.counts[name]) for name in HEADINGS[1:7]]
+    return [
+        cycle.name,
+        *counted,
+        str(cycle.requests),
+        str(cycle.writes),
+        f"{cycle.seconds:.1f}",
+        cycle.verdict,
+    ]
+
+
+def table(cycles: Iterable[Cycle]) -> str:
+    """The summary: a line a cycle, columns aligned."""
+    lines = [list(HEADINGS), *(cells(cycle) for cycle in cycles)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(HEADINGS))]
+    edges = (0, len(HEADINGS) - 1)
+    return "\n".join(
+        "  ".join(
+            cell.ljust(widths[place]) if place in edges else cell.rjust(widths[place])
+            for place, cell in enumerate(line)
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,107 @@
+"""What the operations on a group say about its members, as steps over ids.
+
+The member list itself is never here: the steps become rows that go in and out.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from promapp_lite.errors import bad
+from promapp_lite.scim import filter as filters
+from promapp_lite.scim.patch import Operation
+
+MAX_MEMBERS = 50_000
+MAX_FILTERS = 20  # each reads the group's whole list
+
+
+class Step(NamedTuple):
+    """`add`, `remove` or `set` to these ids, or `remove` those that a filter over members chooses.
+
+    `names` holds the `display` of those that were sent with one.
+    """
+
+    act: str
+    ids: tuple[str, ...] = ()
+    tree: filters.Tree | None = None
+    names: Mapping[str, str] = {}
+
+
+def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
+    """The operations on the group's own attributes, and the steps over its members, each in order."""
+    own, steps = [], []
+    for operation in operations:
+        attribute = operation.path.attribute
+        if attribute is not None and operation.path.urn is None and attribute.name == "members":
+            steps += steps_of(operation)
+        else:
+            own.append(operation)
+    if sum(1 for step in steps if step.tree) > MAX_FILTERS:
+        raise bad("tooMany", f"At most {MAX_FILTERS} filters over members fit in one PATCH; name them by id.")
+    return own, steps
+
+
+def steps_of(operation: Operation) -> list[Step]:
+    """The steps of one operation on `members`.
+
+    `remove` with a value array takes out only those (Entra without the flag), whereas `remove`
+    with neither value nor filter takes out all (RFC 7644 §3.5.2.2).
+    """
+    if operation.path.sub is not None and operation.path.sub.name != "value":
+        raise bad("invalidPath", "Of a member only its value can be named in a path.")
+    named = ids_of(operation.value)
+    if operation.tree is not None:
+        return filtered(operation, named)
+    if operation.op != "remove":
+        act = "add" if operation.op == "add" else "set"
+        return [Step(act, named, names=names_of(operation.value))]
+    return [Step("set" if operation.value in (None, "") else "remove", named)]
+
+
+def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
+    """`members[value eq "…"]`: the id in the path is the one added, removed or replaced."""
+    tree = operation.tree
+    assert tree is not None  # noqa: S101
+    if filters.names(tree, "$ref"):
+        raise bad("invalidPath", "Members are chosen by value, type or display.")
+    by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
+    if operation.op == "remove":
+        return [Step("remove", (tree[2],))] if by_id else [Step("remove", tree=tree)]
+    if not by_id:
+        raise bad("noTarget", "Members are added by id, not by a filter.")
+    if operation.op == "add" or not named:
+        return [Step("add", (tree[2], *named))]
+    return [Step("remove", (tree[2],)), Step("add", named)]
+
+
+def ids_of(value: Any) -> tuple[str, ...]:
+    """The member ids in a value: one or a list, each an id or an object with `value`; each id once."""
+    sent = value if isinstance(value, list) else [] if value in (None, "") else [value]
+    if len(sent) > MAX_MEMBERS:
+        raise bad("tooMany", f"A request takes at most {MAX_MEMBERS:,} members; {len(sent):,} were sent.")
+    return tuple(dict.fromkeys(id_of(each) for each in sent))
+
+
+def id_of(sent: Any) -> str:
+    """The id of one member as sent."""
+    if isinstance(sent, dict):
+        sent = part_of(sent, "value")
+    if not isinstance(sent, str) or not sent or len(sent) > 255:
+        raise bad(
+            "invalidValue",
+            "A member needs a value: the id of a user or group, a text of 1 to 255 characters.",
+        )
+    return sent
+
+
+def names_of(value: Any) -> dict[str, str]:
+    """The `display` sent with members, by id."""
+    sent = value if isinstance(value, list) else [value]
+    shown = [
+        (id_of(each), part_of(each, "display")) for each in sent if isinstance(each, dict) and len(each) > 1
+    ]
+    return {id: name for id, name in shown if isinstance(name, str) and name}
+
+
+def part_of(sent: dict[str, Any], name: str) -> Any:
+    """A sub-attribute of a member, its name compared without case."""
+    return next((item for key, item in sent.items() if key.lower() == name), None)

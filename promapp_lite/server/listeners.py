@@ -1,0 +1,62 @@
+"""The addresses to listen on."""
+
+import ipaddress
+import os
+import socket
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from promapp_lite.config import Settings
+from promapp_lite.errors import UserError
+
+BACKLOG = 1024
+
+
+class Listener(NamedTuple):
+    """An address to listen on."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> "Listener":
+        """Read `http://127.0.0.1:8480`; UserError where it is no such address."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise UserError(f"{url} is not an address to listen on.") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+            raise UserError(f"{url} is not an address to listen on; one looks like http://127.0.0.1:8480.")
+        return cls(parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme])
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def bind(self) -> socket.socket:
+        """A listening socket; UserError where the address is taken or not this machine's."""
+        try:
+            family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
+            return socket.create_server(address, family=family, backlog=BACKLOG)
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise UserError(f"Cannot listen on {self.host} port {self.port}: {why}.") from None
+
+
+def listeners(settings: Settings) -> list[Listener]:
+    """The listeners to open; UserError for plain http that other machines would reach."""
+    found = [Listener.parse(url) for url in settings.listen]
+    for listener in found:
+        if listener.scheme == "http" and not listener.loopback and not settings.behind_proxy:
+            raise UserError(
+                f"http://{listener.host}:{listener.port} would carry tokens in the clear to other machines. "
+                f"Listen on http://127.0.0.1:{listener.port}, use an https listener, or say "
+                f"--behind-proxy when a proxy in front does the TLS."
+            )
+    return found

@@ -1,0 +1,223 @@
+"""Serving: the listeners open, the workers run, and an orderly end."""
+
+import contextlib
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+
+from promapp_lite.application import create_app
+from promapp_lite.config import Settings
+from promapp_lite.errors import UserError
+from promapp_lite.ops import metrics
+from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.server import balance, dispatcher, proxy, supervisor, tls
+from promapp_lite.server.balance import BalancedServer
+from promapp_lite.server.listeners import BACKLOG, Listener, listeners
+from promapp_lite.server.parser import Parser
+from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
+from promapp_lite.server.tasks import Answer, Refusal
+from promapp_lite.store.activity import indexer
+from promapp_lite.store.engine import Store
+from promapp_lite.store.opening import open_store, serving_lock
+from promapp_lite.store.snapshots import backup, copies
+from promapp_lite.system import certificates, frozen
+
+log = logging.getLogger("promapp_lite")
+
+JOIN_SECONDS = 30
+SWITCH_SECONDS = 0.001  # a request waits so long at most for a thread that computes; Python's own is 5 ms
+WAITRESS: dict[str, Any] = {
+    "ident": None,  # no server version
+    "asyncore_use_poll": True,
+    "connection_limit": 1000,  # stock is 100: 150 silent connections block everyone
+    "channel_timeout": 60,
+    "cleanup_interval": 5,
+    "channel_request_lookahead": 0,
+    "backlog": BACKLOG,
+    "max_request_header_size": 64 * 1024,
+    "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
+    "log_socket_errors": False,  # a client that went away is no news
+}
+
+
+class Channel(dispatcher.Channel):
+    """One connection."""
+
+    parser_class = Parser
+    task_class = Answer
+    error_task_class = Refusal
+
+
+class SecureChannel(tls.Channel, Channel):
+    """One connection over TLS."""
+
+
+class Server(BalancedServer):
+    """A plain door."""
+
+    channel_class = Channel
+
+
+class SecureServer(BalancedServer, tls.Server):
+    """An https door."""
+
+    channel_class = SecureChannel
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; UserError where it cannot begin."""
+    opened = listeners(settings)
+    supervisor.possible(settings.processes)
+    store = open_store(settings.data_dir)
+    with serving_lock(settings.data_dir):
+        shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
+        bound = [(listener, listener.bind()) for listener in opened]
+        shutdown_signal.install()
+        tell(settings, shown)
+        frozen.follow_starter()
+        if settings.processes > 1:
+            store.close()
+            serve_with_workers(settings, bound, shown)
+        else:
+            serve_here(settings, store, bound, shown, balance.ALONE)
+        tell_log(store.path)
+    log.info("stopped")
+
+
+def tell_log(database: Path) -> None:
+    """Say so where a copy of the database alone would lack what was written last."""
+    if left := copies.left_open(database):
+        log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
+
+
+Keeper = Callable[[threading.Event], None]
+Bound = list[tuple[Listener, socket.socket]]
+
+
+def serve_here(
+    settings: Settings,
+    store: Store,
+    bound: Bound,
+    shown: tls.ServedCertificate | None,
+    held: balance.ConnectionCounts,
+) -> None:
+    """Serve in this process; the first of several does the chores for all."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    app = create_app(settings, store)
+    dispatch = dispatcher.Dispatcher({})
+    kept: list[Keeper] = [app.extensions["journal"].keep_up, lambda ended: indexer.keep_up(store, ended)]
+    if held.number == 0:
+        kept.append(
+            lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
+        )
+    with beside(kept):
+        loop(application(app, settings), settings, bound, shown, dispatch, held)
+    store.close()
+
+
+def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertificate | None) -> None:
+    """Serve in several processes that share the doors."""
+    counts = balance.counts(settings.processes)
+
+    def work(number: int) -> None:
+        held = balance.ConnectionCounts(counts, number)
+        serve_here(settings, open_store(settings.data_dir), bound, shown, held)
+
+    with metrics.counted_together():
+        supervisor.run(settings.processes, work)
+
+
+def certificate(settings: Settings) -> tls.ServedCertificate:
+    """What https doors show: the given certificate, else the self-signed one, made where it is missing."""
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise UserError("--tls-cert and --tls-key go together.")
+    if settings.tls_cert and settings.tls_key:
+        return tls.ServedCertificate(certificates.Certificate(settings.tls_cert, settings.tls_key))
+    return tls.ServedCertificate(
+        certificates.ensure(settings.data_dir, urlsplit(settings.url or "").hostname)
+    )
+
+
+@contextlib.contextmanager
+def beside(keepers: Iterable[Keeper]) -> Iterator[None]:
+    """Beside the block run some threads that keep something up until they are told to end."""
+    ended = threading.Event()
+    threads = [threading.Thread(target=keeper, args=(ended,), daemon=True) for keeper in keepers]
+    for each in threads:
+        each.start()
+    yield
+    ended.set()
+    for each in threads:
+        each.join(JOIN_SECONDS)
+
+
+def tell(settings: Settings, shown: tls.ServedCertificate | None) -> None:
+    """Say where the doors are and what to paste into the Azure portal."""
+    for url in settings.listen:
+        log.info("listening on %s", url)
+    if shown:
+        log.info("certificate %s, SHA-256 %s", shown.certificate.cert, shown.certificate.fingerprint)
+    if settings.behind_proxy and not settings.url:
+        log.warning("behind a proxy, say --url https://its.name: Tenant URL and locations begin with it")
+    log.info("Tenant URL: %s", settings.tenant_url)
+
+
+def application(app: Flask, settings: Settings) -> proxy.Application:
+    """The application as the doors call it."""
+    if settings.behind_proxy:
+        return proxy.behind(app, proxy.networks(settings.trusted_proxy))
+    return app
+
+
+def loop(
+    app: proxy.Application,
+    settings: Settings,
+    bound: list[tuple[Listener, socket.socket]],
+    shown: tls.ServedCertificate | None,
+    dispatch: dispatcher.Dispatcher,
+    held: balance.ConnectionCounts = balance.ALONE,
+    stop: ShutdownSignal = shutdown_signal,
+) -> None:
+    """Run one Waitress loop over all doors; `dispatch.channels` is what is open, the doors first."""
+    channels = dispatch.channels
+    for listener, sock in bound:
+        server = SERVERS[listener.scheme](
+            app,
+            channels,
+            _sock=sock,
+            dispatcher=dispatch,
+            adj=adjustments(settings, listener, sock),
+            bind_socket=False,
+            sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
+        )
+        server.shown = shown
+        server.connection_counts = held
+    try:
+        dispatch.run(settings.threads + 1, stop)  # one waits for requests while the others answer
+    finally:
+        for channel in [each for each in channels.values() if isinstance(each, Channel)]:
+            channel.handle_close()
+        wasyncore.close_all(channels)
+
+
+def adjustments(settings: Settings, listener: Listener, sock: socket.socket) -> Adjustments:
+    """Waitress' settings for one door; what proxies say is cleared unless `proxy` judges it."""
+    return Adjustments(
+        threads=settings.threads,
+        sockets=[sock],
+        url_scheme=listener.scheme,
+        clear_untrusted_proxy_headers=not settings.behind_proxy,
+        **WAITRESS,
+    )
+
+
+SERVERS: dict[str, type[Any]] = {"http": Server, "https": SecureServer}

@@ -1,0 +1,169 @@
+"""TLS on Waitress: what an https door shows, and how its connections read and write.
+
+Waitress knows no TLS, but a channel reads and writes in two places, so a subclass is enough and costs next
+to nothing: the same requests a second as plain, where a relay in front halved them.
+"""
+
+import contextlib
+import logging
+import ssl
+import threading
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+
+from promapp_lite.errors import UserError
+from promapp_lite.system.certificates import Certificate
+
+log = logging.getLogger("promapp_lite")
+
+RECORD = 16 * 1024  # a smaller read would leave decrypted bytes inside OpenSSL, where poll cannot see them
+CHUNK = 64 * 1024
+HANDSHAKE_SECONDS = 10
+LOOK_SECONDS = 2  # how often a changed certificate is looked for
+
+
+class ServedCertificate:
+    """The certificate a door shows now: read again when its files change, kept while they cannot be read."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        """UserError where the files cannot be used."""
+        self.certificate = certificate
+        try:
+            self.stamps = certificate.stamps()
+            self.context = certificate.context()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{certificate.cert} and {certificate.key} cannot be used: {error}.") from None
+        self.looked, self.fault = time.monotonic(), ""
+
+    def current(self) -> ssl.SSLContext:
+        """The context for the next connection."""
+        if time.monotonic() - self.looked >= LOOK_SECONDS:
+            self.looked = time.monotonic()
+            self.look()
+        return self.context
+
+    def look(self) -> None:
+        """Take changed files; where they cannot be used say so, once, and go on with what there is."""
+        try:
+            stamps = self.certificate.stamps()
+            if stamps == self.stamps:
+                return
+            self.context, self.stamps, self.fault = self.certificate.context(), stamps, ""
+            log.info("certificate read again, SHA-256 %s", self.certificate.fingerprint)
+        except (OSError, ValueError) as error:
+            if str(error) != self.fault:
+                log.error("%s cannot be used, the one before goes on: %s", self.certificate.cert, error)
+            self.fault = str(error)
+
+
+class Server(TcpWSGIServer):
+    """An https door."""
+
+    shown: ServedCertificate
+
+    def accept(self) -> tuple[ssl.SSLSocket, Any] | None:
+        """The next connection, its handshake still to come; None where it is gone already."""
+        accepted = super().accept()
+        if accepted is None:
+            return None
+        raw, address = accepted
+        try:
+            raw.getpeername()  # before it is wrapped: of one that is gone, wrapping would leave a loose end
+            raw.setblocking(False)
+            context = self.shown.current()
+            return context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False), address
+        except OSError:
+            raw.close()
+            return None
+
+    def maintenance(self, now: float) -> None:
+        """Also end the connections whose handshake takes too long."""
+        for channel in self.active_channels.values():
+            if not channel.secured and channel.creation_time < now - HANDSHAKE_SECONDS:
+                channel.will_close = True
+        super().maintenance(now)
+
+
+class Channel(HTTPChannel):
+    """One connection over TLS. The loop and a worker can both be sending, and OpenSSL takes one at a time."""
+
+    secured = False
+    handshake_writes = False
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        self.tls = threading.Lock()
+        super().__init__(*args, **facts)
+
+    def readable(self) -> bool:
+        """During the handshake always; then as Waitress has it."""
+        return bool(super().readable()) if self.secured else not (self.handshake_writes or self.will_close)
+
+    def writable(self) -> bool:
+        """Also when the handshake has something to send."""
+        return self.handshake_writes or bool(super().writable())
+
+    def handle_read(self) -> None:
+        """Go on with the handshake, or take what has come."""
+        if not self.secured:
+            self.shake()
+        if self.secured:
+            self.take()
+
+    def handle_write(self) -> None:
+        """Go on with the handshake, or send."""
+        if self.secured or self.will_close:
+            super().handle_write()
+        else:
+            self.shake()
+
+    def shake(self) -> None:
+        """One step of the handshake; a caller that does not speak TLS is gone."""
+        self.handshake_writes = False
+        try:
+            with self.tls:
+                self.socket.do_handshake()
+            self.secured = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLWantWriteError:
+            self.handshake_writes = True
+        except (OSError, ValueError):
+            self.handle_close()
+
+    def take(self) -> None:
+        """Hand on the bytes of one record; a record that is not whole yet is no end of the connection."""
+        try:
+            with self.tls:
+                data = self.socket.recv(RECORD)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.handle_close()
+            return
+        self.last_activity = time.time()
+        self.received(data)
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """How many bytes went out: none while the client does not read, or when it is gone."""
+        try:
+            with self.tls:
+                return int(self.socket.send(data[:CHUNK]))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except OSError:
+            if do_close:
+                self.handle_close()
+            return 0
+
+    def handle_close(self) -> None:
+        """Say close_notify, so that the client can tell an end from a cut, and close."""
+        if self.secured:
+            self.secured = False
+            with contextlib.suppress(OSError, ValueError), self.tls:
+                self.socket.unwrap()
+        super().handle_close()

@@ -1,0 +1,118 @@
+"""Who may use the console and own tokens. SCIM never adopts, alters or deletes one."""
+
+import threading
+from typing import NamedTuple
+
+from peewee import IntegrityError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from promapp_lite import clock
+from promapp_lite.errors import UserError
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Admin
+from promapp_lite.text import fold
+
+MIN_PASSWORD, MAX_PASSWORD = 12, 1024
+METHOD = "scrypt:131072:8:1"  # OWASP's cost
+HASHING = threading.BoundedSemaphore(2)  # guessing must not starve the API
+COMMON = frozenset(
+    "123456789012 1234567890123 12345678901234 123456123456 password1234 password12345 password123456 "
+    "passwordpassword qwertyuiop12 qwertyuiop123 qwertyuiopas qwerty123456 1q2w3e4r5t6y 1qaz2wsx3edc "
+    "administrator administrator1 changeme1234 changemechangeme letmeinletmein welcome12345 welcome123456 "
+    "iloveyou1234 abcdefghijkl abcd12345678 aaaaaaaaaaaa 111111111111 000000000000 112233445566 "
+    "promapp-lite promapplite1 p@ssw0rd1234 passw0rd1234 sunshine1234 football1234 superman1234".split()
+)
+
+FIND = Statement(
+    Admin.select(Admin.id, Admin.name, Admin.password, Admin.active).where(Admin.name_key == slot("key"))
+)
+LIST = Statement(Admin.select(Admin.id, Admin.name, Admin.active, Admin.created).order_by(Admin.id))
+INSERT = Statement(
+    Admin.insert(
+        {
+            Admin.name: slot("name"),
+            Admin.name_key: slot("key"),
+            Admin.password: slot("password"),
+            Admin.active: True,
+            Admin.created: slot("created"),
+        }
+    )
+)
+SET_PASSWORD = Statement(
+    Admin.update({Admin.password: slot("password")}).where(Admin.name_key == slot("key"))
+)
+
+
+class Account(NamedTuple):
+    """An admin, without the password."""
+
+    id: int
+    name: str
+    active: bool
+    created: str
+
+
+def listed(store: Store) -> list[Account]:
+    """All admins, the first made first."""
+    return [Account(*row) for row in store.rows(LIST)]
+
+
+def create(store: Store, name: str, password: str) -> None:
+    """Make an admin; UserError when the name is taken or empty, or the password too weak."""
+    name = name.strip()
+    if not name or len(name) > 255 or not name.isprintable():
+        raise UserError("An admin's name has 1 to 255 printable characters.")
+    hashed = hash_password(password)
+
+    def work() -> None:
+        try:
+            store.run(INSERT, name=name, key=fold(name), password=hashed, created=clock.now())
+        except IntegrityError:
+            raise UserError(f"There is already an admin {name!r}.") from None
+
+    store.transact(work)
+
+
+def set_password(store: Store, name: str, password: str) -> None:
+    """Give an admin a new password; UserError for an unknown name or a weak password."""
+    hashed = hash_password(password)
+    if not store.transact(lambda: store.run(SET_PASSWORD, key=fold(name), password=hashed).rowcount):
+        raise UserError(f"There is no admin {name!r}.")
+
+
+def hash_password(password: str) -> str:
+    """The scrypt hash of an acceptable password."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise UserError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+    if password.lower() in COMMON:
+        raise UserError("That password is among the commonest; take another.")
+    with HASHING:
+        return generate_password_hash(password, METHOD)
+
+
+def owner(store: Store, name: str | None) -> Account:
+    """The admin of that name, or the first one; UserError where there is none."""
+    for account in listed(store):
+        if account.active and (name is None or fold(account.name) == fold(name)):
+            return account
+    raise UserError(
+        f"There is no admin {name!r}." if name else "There is no admin yet: run promapp-lite init."
+    )
+
+
+def verify(store: Store, name: str, password: str) -> int | None:
+    """The id of the admin with that name and password, or None; an unknown name takes as long.
+
+    UserError when too many are being checked at this moment.
+    """
+    found = store.row(FIND, key=fold(name))
+    if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
+        raise UserError("Too many people are signing in at this moment. Try again in a few seconds.")
+    try:
+        right = check_password_hash(found[2] if found and found[2] else DUMMY, password[:MAX_PASSWORD])
+    finally:
+        HASHING.release()
+    return found[0] if found and right and found[3] else None
+
+
+DUMMY = f"{METHOD}$2mVbXbYkTqzF0m3p$" + "0" * 128

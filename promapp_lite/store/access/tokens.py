@@ -1,0 +1,151 @@
+"""Access tokens: made, shown once, checked with one query, revoked with effect on the next request."""
+
+import hashlib
+import secrets
+import string
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from promapp_lite import clock
+from promapp_lite.errors import UserError
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Admin, Token
+
+SCOPES = ("scim", "scim:read")
+PREFIX = "pms_"
+BASE62 = string.digits + string.ascii_letters
+DEFAULT_DAYS, MAX_DAYS = 365, 730
+MAX_DESCRIPTION = 200
+MINUTE = len("2026-11-23T08:15")  # of a timestamp: the last use is written once in each
+
+CHECK = Statement(
+    Token.select(Token.id, Token.scope, Token.hint, Token.last_used)
+    .join(Admin, on=(Admin.id == Token.owner_id))
+    .where(
+        (Token.digest == slot("digest"))
+        & Token.revoked.is_null()
+        & (Token.expires > slot("now"))
+        & (Admin.active == True)  # noqa: E712
+    )
+)
+TOUCH = Statement(
+    Token.update({Token.last_used: slot("now"), Token.last_address: slot("address")}).where(
+        Token.id == slot("id")
+    )
+)
+INSERT = Statement(
+    Token.insert(
+        {getattr(Token, name): slot(name) for name in Token._meta.sorted_field_names if name != "id"}
+    )
+)
+REVOKE = Statement(
+    Token.update({Token.revoked: slot("now")}).where((Token.id == slot("id")) & Token.revoked.is_null())
+)
+
+
+class Grant(NamedTuple):
+    """What a live token allows."""
+
+    token_id: int
+    scope: str
+    hint: str
+
+
+class Listed(NamedTuple):
+    """A token as it is listed: all but its secret, which nobody has any more."""
+
+    id: int
+    hint: str
+    description: str
+    scope: str
+    owner: str
+    created: str
+    expires: str
+    last_used: str | None
+    last_address: str | None
+    revoked: str | None
+
+    def state(self, now: str) -> str:
+        """live, expired or revoked."""
+        return "revoked" if self.revoked else "expired" if self.expires <= now else "live"
+
+
+LIST = Statement(
+    Token.select(*(Admin.name if name == "owner" else getattr(Token, name) for name in Listed._fields))
+    .join(Admin, on=(Admin.id == Token.owner_id))
+    .order_by(Token.id)
+)
+
+
+def make_secret() -> str:
+    """A new token: `pms_`, 36 random characters and 6 that prove it was not mistyped (CRC32), 46 in all."""
+    body = PREFIX + "".join(secrets.choice(BASE62) for _ in range(36))
+    return body + checksum(body)
+
+
+def checksum(body: str) -> str:
+    """CRC32 in six base62 digits."""
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits = BASE62[digit] + digits
+    return digits
+
+
+def digest(secret: str) -> str:
+    """How a token is kept; it is random, so one round of SHA-256 is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create(store: Store, description: str, scope: str, days: int, owner_id: int) -> str:
+    """Make a token and return its secret, which is kept nowhere; UserError for what cannot be."""
+    description = description.strip()
+    if not 1 <= len(description) <= MAX_DESCRIPTION or not description.isprintable():
+        raise UserError(f"A description has 1 to {MAX_DESCRIPTION} printable characters.")
+    if scope not in SCOPES:
+        raise UserError(f"The scope is {' or '.join(SCOPES)}.")
+    if not 1 <= days <= MAX_DAYS:
+        raise UserError(f"A token lives 1 to {MAX_DAYS} days.")
+    secret, made = make_secret(), datetime.now(UTC)
+    store.transact(
+        lambda: store.run(
+            INSERT,
+            digest=digest(secret),
+            hint=secret[:8],
+            description=description,
+            scope=scope,
+            owner_id=owner_id,
+            created=clock.stamp(made),
+            expires=clock.stamp(made + timedelta(days=days)),
+            last_used=None,
+            last_address=None,
+            revoked=None,
+        )
+    )
+    return secret
+
+
+def check(store: Store, secret: str, address: str | None) -> Grant | None:
+    """What the token allows, or None: unknown, revoked, expired, or its owner is no active admin."""
+    if len(secret) != len(PREFIX) + 42 or not secret.startswith(PREFIX) or not secret.isascii():
+        return None
+    now = clock.now()
+    found = store.row(CHECK, digest=digest(secret), now=now)
+    if found is None:
+        return None
+    id, scope, hint, last_used = found
+    if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
+        store.transact(lambda: store.run(TOUCH, id=id, now=now, address=address))
+    return Grant(id, scope, hint)
+
+
+def listed(store: Store) -> list[Listed]:
+    """All tokens, the first made first."""
+    return [Listed(*row) for row in store.rows(LIST)]
+
+
+def revoke(store: Store, id: int) -> None:
+    """End a token at once; UserError where there is no live one of that id."""
+    if not store.transact(lambda: store.run(REVOKE, id=id, now=clock.now()).rowcount):
+        raise UserError(f"There is no live token {id}.")

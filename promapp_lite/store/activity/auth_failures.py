@@ -1,0 +1,127 @@
+"""UserError tokens, made visible without letting an attacker fill the disk: one row a minute and address.
+
+The row is written at once and its count at most once a second; past so many addresses a minute the rest
+share one row.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from peewee import DatabaseError
+
+from promapp_lite import clock
+from promapp_lite.store.access.tokens import digest
+from promapp_lite.store.activity import journal
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Activity, Token, rare
+
+MINUTE, SECOND = 60, 1
+MAX_ADDRESSES = 100
+OTHERS = "further addresses"
+MORE = Statement(
+    Activity.update({Activity.times: Activity.times + slot("more")}).where(Activity.id == slot("id"))
+)
+RECENT = Statement(
+    Activity.select(Activity.id)
+    .where(
+        rare()
+        & (Activity.action == "denied")
+        & (Activity.address == slot("address"))
+        & (Activity.at > slot("since"))
+    )
+    .order_by(Activity.id.desc())
+    .limit(1)
+)
+KNOWN = Statement(
+    Token.select(Token.description, Token.hint, Token.revoked, Token.expires).where(
+        Token.digest == slot("digest")
+    )
+)
+
+
+@dataclass
+class Count:
+    """The refusals of one address in one minute."""
+
+    row: int
+    began: float
+    written: float
+    times: int = 1
+    kept: int = 1
+
+
+class Denials:
+    """The counts of this minute, by address."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.lock = threading.Lock()
+        self.counts: dict[str, Count] = {}
+
+    def note(self, caller: Caller, secret: str | None) -> None:
+        """Count one refused token; where it cannot be kept, the request is refused all the same."""
+        try:
+            with self.lock:
+                self.take(caller, secret, time.monotonic())
+        except DatabaseError:
+            return
+
+    def take(self, caller: Caller, secret: str | None, now: float) -> None:
+        """Begin the row of this address and minute, or count in it."""
+        self.counts = {place: each for place, each in self.counts.items() if now - each.began < MINUTE}
+        address = caller.address or ""
+        if address not in self.counts and len(self.counts) >= MAX_ADDRESSES:
+            address = OTHERS
+        count = self.counts.get(address)
+        if count is None:
+            self.counts[address] = Count(self.begin(caller, address, secret), now, now)
+            return
+        count.times += 1
+        if now - count.written >= SECOND:
+            count.written = now
+            self.write([count])
+
+    def begin(self, caller: Caller, address: str, secret: str | None) -> int:
+        """The row: another process's of this minute, counted on, or a new one."""
+        since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
+        recent = self.store.row(RECENT, address=address, since=since)
+        if recent:
+            self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
+            return int(recent[0])
+        shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
+        detail = why(self.store, secret)
+        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, detail=detail))
+
+    def flush(self) -> None:
+        """Write the counts that are not written yet: somebody looks."""
+        with self.lock:
+            self.write([each for each in self.counts.values() if each.times > each.kept])
+
+    def write(self, counts: list[Count]) -> None:
+        """Bring the rows up to date."""
+        if counts:
+            self.store.transact(lambda: [self.update(each) for each in counts])
+
+    def update(self, count: Count) -> None:
+        """Bring one row up to date."""
+        self.store.run(MORE, id=count.row, more=count.times - count.kept)
+        count.kept = count.times
+
+
+def why(store: Store, secret: str | None) -> str:
+    """What is wrong with the token, as told to the admin only; the caller is told nothing of it."""
+    if not secret:
+        return "The request carried no Secret Token."
+    found = store.row(KNOWN, digest=digest(secret))
+    if found is None:
+        return "The Secret Token is none that was made here."
+    description, hint, revoked, expires = found
+    named = f"The access token “{description}” ({hint}…)"
+    if revoked:
+        return f"{named} was revoked on {revoked[:10]}."
+    if expires <= clock.now():
+        return f"{named} expired on {expires[:10]}."
+    return f"{named} belongs to an admin who is no longer active."

@@ -1,0 +1,162 @@
+"""Reading the activity: the newest first, by person, action, result or cycle, from indexes only."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+from peewee import Case, Node, fn
+
+from promapp_lite import jsonio
+from promapp_lite.store.activity import cycles
+from promapp_lite.store.directory import search
+from promapp_lite.store.directory.users import given
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Activity, Admin, Group, Token, User, rare
+
+NEWEST = 2**62  # before the newest row
+MAX_PEOPLE = 50  # whose rows a search shows
+SHORT = 20_000  # characters of `changes` that a list reads
+CHUNK = 1000
+TRIED = {"create": ("POST",), "update": ("PATCH", "PUT"), "delete": ("DELETE",)}
+
+
+class Entry(NamedTuple):
+    """An activity row as it is listed; `token` and `admin` say who asked."""
+
+    id: int
+    at: str
+    token: str | None
+    admin: str | None
+    address: str | None
+    method: str
+    path: str
+    action: str
+    resource_type: str | None
+    resource_id: str | None
+    name: str | None
+    status: int
+    scim_type: str | None
+    detail: str | None
+    ms: int
+    times: int
+    changes: Any
+    request: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was refused."""
+        return self.status >= 400
+
+
+class Filter(NamedTuple):
+    """Which rows: `who` as typed, `action`, `result` ok or failed, one cycle, one resource."""
+
+    who: str = ""
+    action: str = ""
+    result: str = ""
+    cycle: int | None = None
+    resource: str = ""
+
+
+NAMED = [model.select(model.display_name).where(model.id == Activity.resource_id) for model in (User, Group)]
+WHOLE = {
+    "name": fn.COALESCE(Activity.name, *NAMED),
+    "token": Token.description,
+    "admin": Admin.name,
+    "changes": Activity.changes,
+    "request": Activity.request,
+}
+BRIEF = WHOLE | {
+    "changes": Case(None, ((fn.length(Activity.changes) < SHORT, Activity.changes),)),
+    "request": None,
+}
+JOINED = (
+    Activity.select()
+    .left_outer_join(Token, on=(Token.id == Activity.token_id))
+    .switch(Activity)
+    .left_outer_join(Admin, on=(Admin.id == Activity.admin_id))
+)
+
+
+def columns(special: dict[str, Any]) -> list[Any]:
+    """The columns of an Entry."""
+    return [special[name] if name in special else getattr(Activity, name) for name in Entry._fields]
+
+
+ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == slot("id")))
+IDS = {
+    "User": User.select(User.id),
+    "Group": Group.select(Group.id),
+    "Activity": Activity.select(Activity.id),
+}
+POSITION = {"User": User.seq, "Group": Group.seq, "Activity": Activity.id}
+
+
+def one(store: Store, id: int) -> Entry | None:
+    """A row with all it holds."""
+    found = store.row(ONE, id=id)
+    return entry(found) if found else None
+
+
+def page(store: Store, wanted: Filter, before: int = NEWEST, limit: int = 20) -> list[Entry]:
+    """The newest rows older than `before` that pass the filter."""
+    shape = (bool(wanted.who), wanted.action, wanted.result, wanted.cycle is not None, bool(wanted.resource))
+    values: dict[str, Any] = {"before": before, "limit": limit}
+    if wanted.cycle is not None:
+        run = cycles.one(store, wanted.cycle)
+        values |= {"token_id": run and run.token_id, "first": run and run.first, "last": run and run.last}
+    if wanted.who:
+        values |= people(store, wanted.who)
+    rows = store.rows(listing(*shape), **values, resource=wanted.resource)
+    return [entry(row) for row in rows]
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """The row with its changes read."""
+    found = Entry(*row)
+    return found._replace(changes=orjson.loads(found.changes) if found.changes else None)
+
+
+def people(store: Store, who: str) -> dict[str, str]:
+    """The ids of those whose names begin so, here or gone, and of the rows about nobody that name them so."""
+    found = {
+        kind: [id for (id,) in search.find(store, kind, who, query, POSITION[kind], limit=MAX_PEOPLE)]
+        for kind, query in IDS.items()
+    }
+    return {"ids": jsonio.dumps(found["User"] + found["Group"]), "rows": jsonio.dumps(found["Activity"])}
+
+
+@lru_cache(256)
+def listing(who: bool, action: str, result: str, cycle: bool, resource: bool) -> Statement:
+    """The statement of a page for one combination of filters."""
+    conditions: list[Node] = [Activity.id < slot("before"), *of_action(action, result)]
+    if who:
+        conditions.append(Activity.resource_id.in_(given("ids")) | Activity.id.in_(given("rows")))
+    if cycle:
+        conditions += [
+            Activity.id.between(slot("first"), slot("last")),
+            Activity.token_id == slot("token_id"),
+        ]
+    if resource:
+        conditions.append(Activity.resource_id == slot("resource"))
+    query = JOINED.select(*columns(BRIEF)).where(*conditions)
+    return Statement(query.order_by(Activity.id.desc()).limit(slot("limit")))
+
+
+def of_action(action: str, result: str) -> list[Node]:
+    """A failure is an action of its own; what it tried is told by its method."""
+    if result == "failed":
+        tried = [Activity.method.in_(TRIED[action])] if action in TRIED else []
+        return [rare(), Activity.action == "fail", *tried]
+    if action:
+        return [Activity.action == action, *([rare()] if action != "update" else [])]
+    return [Activity.action != "fail"] if result == "ok" else []
+
+
+def all_pages(store: Store, wanted: Filter) -> Iterator[Entry]:
+    """Every row that passes, the newest first, read in chunks so that millions fit in little memory."""
+    before = NEWEST
+    while rows := page(store, wanted, before, CHUNK):
+        yield from rows
+        before = rows[-1].id

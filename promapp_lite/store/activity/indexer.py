@@ -1,0 +1,72 @@
+"""What is derived from the activity and follows the writes: the words to search by, and the cycles.
+
+A write that touches few pages is quick to keep. So these are brought up to date in batches, from the rows
+written since: by `serve` every second, and before the console shows anything.
+"""
+
+import logging
+import threading
+
+from peewee import fn
+
+from promapp_lite.store.activity import cycles
+from promapp_lite.store.activity.journal import Happened
+from promapp_lite.store.directory import search
+from promapp_lite.store.engine import FAULTS, Statement, Store, slot
+from promapp_lite.store.models import Activity, Mark
+
+log = logging.getLogger("promapp_lite")
+
+STEP = 50  # rows followed in one transaction, two milliseconds or so, as writers wait for it
+SECONDS = 1
+NAME = "followed"
+SEEN = Mark.select(fn.COALESCE(fn.MAX(Mark.position), 0)).where(Mark.name == NAME)
+NEW = Activity.select().where(Activity.id > SEEN).order_by(Activity.id)
+BEHIND = Statement(NEW.select(Activity.id).limit(1))
+ADVANCE = Statement(Mark.replace({Mark.name: NAME, Mark.position: slot("position")}))
+
+
+NEXT = Statement(
+    NEW.select(
+        *(getattr(Activity, name) for name in Happened._fields if name != "idle"),
+        fn.COALESCE(Activity.changes, "") == "[]",
+    ).limit(slot("step"))
+)
+
+
+def catch_up(store: Store, step: int = STEP) -> None:
+    """Follow the activity to its end, in small transactions; one of FAULTS where nothing can be written."""
+    try:
+        while store.row(BEHIND):
+            store.transact(lambda: take(store, step))
+    except FAULTS:
+        store.behind = True
+        raise
+
+
+def take(store: Store, step: int) -> None:
+    """Follow the next rows."""
+    store.behind = False
+    rows = [Happened(*row) for row in store.rows(NEXT, step=step)]
+    if rows:  # another process was not quicker
+        cycles.count(store, rows)
+        search.follow(store, rows)
+        store.run(ADVANCE, position=rows[-1].id)
+
+
+def keep_up(store: Store, ended: threading.Event) -> None:
+    """Follow the activity until `ended`; faults are told once, until it works again.
+
+    Only a process that wrote some itself does, as what one process writes the others have to read anew.
+    """
+    told = False
+    while not ended.wait(SECONDS):
+        try:
+            if store.behind:
+                catch_up(store)
+            told = False
+        except FAULTS as error:
+            if not told:
+                log.error("search and cycles are not up to date: %s", error)
+            told = True
+    store.disconnect()

@@ -1,0 +1,103 @@
+"""The provisioning activity: one row for each write and each failure, in the transaction of the change."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from peewee import fn
+
+from promapp_lite import clock, jsonio
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Activity, Word
+
+MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
+MAX_REQUEST = 10_000  # characters of a refused request's body
+
+FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
+STEP = 500  # rows pruned in one transaction, so that no writer waits long
+First = Activity.alias()
+FIRST = First.select(First.id).order_by(First.id).limit(slot("step"))
+NEWEST = First.select(fn.MAX(First.id))  # stays, so that no later row is given its number
+OLD = Activity.select(Activity.id).where(
+    Activity.id.in_(FIRST) & (Activity.at < slot("before")) & (Activity.id < NEWEST)
+)
+FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
+PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
+INSERT = Statement(
+    Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
+)
+EMPTY = dict.fromkeys(FIELDS)
+
+
+@dataclass
+class Caller:
+    """Who asked for what, for the activity row: known before the work begins."""
+
+    method: str
+    path: str
+    address: str | None = None
+    token_id: int | None = None
+    admin_id: int | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since the request began."""
+        return round((time.perf_counter() - self.started) * 1000)
+
+
+class Happened(NamedTuple):
+    """What of a row is followed afterwards; `idle` where it changed nothing."""
+
+    id: int
+    at: str
+    token_id: int | None
+    action: str
+    resource_type: str | None
+    resource_id: str | None
+    name: str | None
+    idle: bool
+
+
+def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
+    """Write one row; `changes` is anything JSON can hold. The row's id.
+
+    Call it inside the transaction of the change. What is derived from it follows (`store.follow`).
+    """
+    if facts.get("changes") is not None:
+        facts["changes"] = jsonio.dumps(facts["changes"])
+    row = EMPTY | {
+        "at": clock.now(),
+        "token_id": caller.token_id,
+        "admin_id": caller.admin_id,
+        "address": caller.address,
+        "method": caller.method,
+        "path": caller.path,
+        "action": action,
+        "status": status,
+        "ms": caller.ms,
+        "times": 1,
+    }
+    store.behind = True
+    return int(store.rows(INSERT, **(row | facts))[0][0])
+
+
+def members(act: str, ids: list[str]) -> dict[str, Any]:
+    """A membership change as it is kept in `changes`."""
+    return {"path": "members", "op": act, "count": len(ids), "ids": ids[:MAX_IDS]}
+
+
+def prune(store: Store, days: int) -> int:
+    """Forget the rows older than so many days, in small transactions; their number. 0 keeps all."""
+    if not days:
+        return 0
+    before, pruned = clock.stamp(datetime.now(UTC) - timedelta(days=days)), 0
+
+    def step() -> int:
+        store.run(FORGET, before=before, step=STEP)
+        return int(store.run(PRUNE, before=before, step=STEP).rowcount)
+
+    while gone := store.transact(step):
+        pruned += gone
+    return pruned

@@ -1,0 +1,396 @@
+"""A filter tree as one Peewee condition, and a sort attribute as an ordering.
+
+Every operand becomes a slot, so one compiled statement serves all filters of one shape. Nothing is ever
+left out: what has no column is read from the document with SQLite's JSON functions. Logic is two-valued:
+what is absent equals nothing, so `ne` and `not` hold for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from peewee import OP, SQL, Case, ColumnBase, Entity, Expression, Node, Ordering, Select, Value, fn
+
+from promapp_lite.errors import bad
+from promapp_lite.scim.filter import Tree
+from promapp_lite.scim.schema import GROUPS, USERS, Attribute, Kind, Path
+from promapp_lite.store.engine import slot
+from promapp_lite.store.models import Email, Group, Member, Resource, User
+
+MODEL: dict[Kind, type[Resource]] = {USERS: User, GROUPS: Group}
+COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
+    kind: {
+        "id": model.id,
+        "externalId": model.external_id,
+        "meta": Value(1),
+        "meta.created": model.created,
+        "meta.lastModified": model.modified,
+        "meta.version": Value('W/"').concat(model.version).concat('"'),
+        "meta.resourceType": Value(kind.name),
+        "meta.location": slot("base").concat(f"{kind.endpoint}/").concat(model.id),
+        **extra,
+    }
+    for kind, model, extra in (
+        (USERS, User, {"userName": User.user_key, "active": User.active}),
+        (GROUPS, Group, {"displayName": Group.display_key}),
+    )
+}
+KEYS = ("id", "userName", "externalId", "emails.value", "displayName")  # each has an index
+ELEMENT = SQL("v.value")  # the value at hand in json_each(…) AS v
+Read = Callable[[str, Path, Any], Node]
+
+
+def shape(tree: Tree) -> tuple[Any, ...]:
+    """What decides the SQL of a tree: everything but its operands."""
+    if tree[0] in ("and", "or"):
+        return (tree[0], *(shape(part) for part in tree[1]))
+    if tree[0] == "not":
+        return ("not", shape(tree[1]))
+    if tree[0] == "has":
+        return ("has", str(tree[1]), shape(tree[2]))
+    return (tree[0], str(tree[1]), *(form(operand) for operand in tree[2:3]))
+
+
+def form(operand: Any) -> Any:
+    """What of an operand decides the SQL: its type, and of a boolean which one it is."""
+    return operand if isinstance(operand, bool) else type(operand).__name__
+
+
+def operands(tree: Tree) -> list[Any]:
+    """The operands of a tree, in the order in which `Condition` makes their slots."""
+    if tree[0] in ("and", "or"):
+        return [value for part in tree[1] for value in operands(part)]
+    if tree[0] in ("not", "has"):
+        return operands(tree[-1])
+    return list(tree[2:3])
+
+
+def slots(tree: Tree) -> dict[str, Any]:
+    """The values of a tree's slots by name."""
+    return {f"v{number}": value for number, value in enumerate(operands(tree))}
+
+
+class Condition:
+    """Builds the condition of one tree over one kind of resource."""
+
+    def __init__(self, kind: Kind, keyed: bool = False) -> None:
+        """`keyed` where few rows are looked at, see the function of that name."""
+        self.kind = kind
+        self.keyed = keyed
+        self.model = MODEL[kind]
+        self.count = 0
+
+    def build(self, tree: Tree, read: Read | None = None, negated: bool = False) -> Node:
+        """The condition that holds for exactly the rows the tree matches, or with `negated` for the others.
+
+        SQLite's parser takes little nesting: so negation goes down to the comparisons, and of parts joined
+        the most nested stands first, which the parser can close before it reads the others.
+        """
+        read = read or self.of_resource
+        operator = tree[0]
+        if operator in ("and", "or"):
+            built = [(depth(part), self.build(part, read, negated)) for part in tree[1]]
+            parts = [part for _, part in sorted(built, key=itemgetter(0), reverse=True)]
+            return joined("or" if (operator == "and") is negated else "and", parts)
+        if operator == "not":
+            return self.build(tree[1], read, not negated)
+        if operator == "ne":
+            return self.build(("eq", *tree[1:]), read, not negated)
+        condition = self.leaf(tree, read)
+        return opposite(condition) if negated else condition
+
+    def leaf(self, tree: Tree, read: Read) -> Node:
+        """The condition of one comparison or value path."""
+        operator = tree[0]
+        if operator == "has":
+            return self.has(tree[1], tree[2])
+        if operator == "pr":
+            return read(operator, tree[1], None)
+        self.count += 1
+        return read(operator, tree[1], (slot(f"v{self.count - 1}"), tree[2]))
+
+    def of_resource(self, operator: str, path: Path, operand: Any) -> Node:
+        """A comparison on a whole resource."""
+        column = COLUMNS[self.kind].get(str(path))
+        if column is not None:
+            return compared(operator, column, operand)
+        attribute = path.leaf if path.sub is None else path.attribute
+        assert attribute is not None  # noqa: S101
+        if attribute.multi or attribute.free or path.leaf.free:
+            return self.in_values(operator, path, operand)
+        if path.leaf.returned == "never":
+            raise bad("invalidFilter", f"{path} is never shown, so nothing can be found by it.")
+        return compared(operator, extracted(self.model.doc, path), operand)
+
+    def in_values(self, operator: str, path: Path, operand: Any) -> Node:
+        """A comparison on any value of a multi-valued or free attribute."""
+        inner = Path(None, path.sub or (EXACT if path.leaf.exact else VALUE))
+        whole = path._replace(sub=None)
+        if operator == "pr" and self.kind is USERS and str(path) in GROUP_PATHS:
+            return User.id.in_(Member.select(Member.member_id))
+        if operator == "pr" and path.sub is None:
+            return self.some(whole, lambda read: SQL("1"))
+        condition = self.some(whole, lambda read: read(operator, inner, operand))
+        if operator == "eq" and str(path) == "emails.value":
+            return self.mailed(operand)
+        return condition
+
+    def has(self, path: Path, inner: Tree) -> Node:
+        """One value of a multi-valued attribute that passes the whole inner tree."""
+        first = self.count
+        condition = self.some(path, lambda read: self.build(inner, read))
+        wanted = inner[1] if inner[0] == "and" else (inner,)
+        for tree in wanted:
+            if tree[0] == "eq" and str(path) == "emails" and tree[1].leaf.name == "value":
+                number = first + sum(len(operands(each)) for each in wanted[: wanted.index(tree)])
+                return joined("and", [self.mailed((slot(f"v{number}"), tree[2])), condition])
+        return condition
+
+    def in_groups(self, condition: Callable[[Read], Node]) -> Node:
+        """Is in a group for which the condition holds, directly or through others.
+
+        Found from the end where less is to be read; never by joining all memberships with each other.
+        """
+        parts = {
+            "value": Group.id,
+            "display": Group.display_key,
+            "type": Case(None, ((is_direct(), "direct"),), "indirect"),
+            "$ref": address(Group, GROUPS),
+        }
+        asked = set()
+
+        def of_group(operator: str, path: Path, operand: Any) -> Node:
+            asked.add(path.leaf.name)
+            return compared(operator, parts.get(path.leaf.name, Value(None)), operand)
+
+        built = condition(of_group)
+        return above(built) if self.keyed or "type" in asked else below(built)
+
+    def mailed(self, operand: Any) -> Node:
+        """Has that e-mail address; by the index of addresses."""
+        return User.id.in_(Email.select(Email.user_id).where(Email.value_key == operand[0]))
+
+    def some(self, path: Path, condition: Callable[[Read], Node]) -> Node:
+        """Has a value of the attribute for which the condition holds."""
+        name = path.leaf.name
+        if path.urn is None and self.kind is GROUPS and name == "members":
+            query = Member.select(SQL("1")).where(Member.group_id == self.model.id)
+            return fn.EXISTS(query.where(condition(of_member)))
+        if path.urn is None and self.kind is USERS and name == "groups":
+            return self.in_groups(condition)
+        known = not path.leaf.free and path.leaf.multi
+        source = values_at(self.model.doc, path) if known else loose_values(self.model.doc, path)
+        return fn.EXISTS(Select([source], [SQL("1")]).where(condition(of_value)))
+
+
+GROUP_PATHS = ("groups", *(f"groups.{name}" for name in ("value", "display", "type", "$ref")))
+VALUE = Attribute("value", type="any")  # a value itself, where the attribute is not complex
+EXACT = Attribute("value", type="any", exact=True)
+
+
+def of_value(operator: str, path: Path, operand: Any) -> Node:
+    """A comparison on one value of a multi-valued attribute."""
+    leaf = path.leaf
+    if leaf in (VALUE, EXACT):
+        return typed(operator, leaf, ELEMENT, SQL("v.type"), operand)
+    if not leaf.free:
+        held = Case(None, ((SQL("v.type") == "object", ELEMENT),), "{}")
+        found = fn.json_extract(held, f'$."{leaf.name}"')
+        return compared(operator, found if leaf.exact else fn.fold(found), operand)
+    held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
+    source = fn.json_each(held).alias("s")
+    same = fn.lower(SQL("s.key")) == leaf.name.lower()
+    return fn.EXISTS(
+        Select([source], [SQL("1")]).where(
+            same & typed(operator, leaf, SQL("s.value"), SQL("s.type"), operand)
+        )
+    )
+
+
+def of_member(operator: str, path: Path, operand: Any) -> Node:
+    """A comparison on one membership row."""
+    name = path.leaf.name
+    if name == "value":
+        return compared(operator, Member.member_id, operand)
+    person = User.select(MEMBER_PARTS[name](User, USERS)).where(User.id == Member.member_id)
+    group = Group.select(MEMBER_PARTS[name](Group, GROUPS)).where(Group.id == Member.member_id)
+    return compared(operator, fn.COALESCE(person, group), operand)
+
+
+def address(model: Any, kind: Kind) -> Any:
+    """The `$ref` of a row."""
+    return slot("base").concat(f"{kind.endpoint}/").concat(model.id)
+
+
+def no_part(model: Any, kind: Kind) -> Any:
+    """Nothing: no table gives members that sub-attribute."""
+    return Value(None)
+
+
+MEMBER_PARTS: defaultdict[str, Callable[[Any, Kind], Any]] = defaultdict(
+    lambda: no_part,
+    {
+        "type": lambda model, kind: Value(kind.name.lower()),
+        "display": lambda model, kind: fn.fold(fn.COALESCE(Member.display, model.display_name)),
+        "$ref": address,
+    },
+)
+
+
+def is_direct() -> Node:
+    """Whether the user is a member of the group itself."""
+    row = Member.select(SQL("1"))
+    return fn.EXISTS(row.where((Member.member_id == User.id) & (Member.group_id == Group.id)))
+
+
+def above(condition: Node) -> Node:
+    """Whether a group above the user passes the condition: a walk up from each user looked at.
+
+    The user is that of the outermost query, whose table Peewee calls t1: inside a CTE it would take another.
+    """
+    held = Member.alias()
+    up = (
+        held.select(held.group_id)
+        .where(held.member_id == Entity("t1", "id"))
+        .cte("up", recursive=True, columns=("id",))
+    )
+    further = Member.alias()
+    walk = up.union(further.select(further.group_id).join(up, on=(up.c.id == further.member_id)))
+    found = Group.select(SQL("1")).join(walk, on=(walk.c.id == Group.id)).where(condition)
+    return fn.EXISTS(found.with_cte(walk))
+
+
+def below(condition: Node) -> Node:
+    """Whether the user is below a group that passes the condition: one walk down from these groups."""
+    held = Member.alias()
+    start = held.select(held.member_id).join(Group, on=(Group.id == held.group_id)).where(condition)
+    down = start.cte("down", recursive=True, columns=("id",))
+    further = Member.alias()
+    walk = down.union(further.select(further.member_id).join(down, on=(down.c.id == further.group_id)))
+    return User.id.in_(Select([walk], [walk.c.id]).with_cte(walk))
+
+
+def keyed(tree: Tree) -> bool:
+    """Whether every match has one value of an indexed column, so that few rows are looked at."""
+    terms = tree[1] if tree[0] == "and" else (tree,)
+    return any(term[0] == "eq" and str(term[1]) in KEYS for term in terms)
+
+
+def depth(tree: Tree) -> int:
+    """How deep a tree is nested."""
+    if tree[0] in ("and", "or"):
+        return 1 + max(map(depth, tree[1]))
+    return depth(tree[1]) if tree[0] == "not" else 0
+
+
+def joined(operator: str, parts: list[Any]) -> Node:
+    """The parts joined as a balanced tree: SQLite's parser has a limited depth."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    left, right = joined(operator, parts[:half]), joined(operator, parts[half:])
+    return left & right if operator == "and" else left | right  # type: ignore[operator]
+
+
+def opposite(condition: Node) -> Node:
+    """True where the condition is false or unknown."""
+    return fn.COALESCE(condition, 0) == 0
+
+
+def compared(operator: str, found: Any, operand: Any) -> Node:
+    """A comparison between an SQL value of the operand's own type and the operand."""
+    return OPERATORS[operator](found, operand and operand[0])
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
+    "pr": lambda found, operand: found.is_null(False),
+    "eq": lambda found, operand: found == operand,
+    "gt": lambda found, operand: found > operand,
+    "ge": lambda found, operand: found >= operand,
+    "lt": lambda found, operand: found < operand,
+    "le": lambda found, operand: found <= operand,
+    "co": lambda found, operand: fn.instr(found, operand) > 0,
+    "sw": lambda found, operand: fn.substr(found, 1, fn.length(operand)) == operand,
+    "ew": lambda found, operand: (
+        (fn.length(found) >= fn.length(operand))
+        & (fn.substr(found, fn.length(found) - fn.length(operand) + 1) == operand)
+    ),
+}
+
+
+def typed(operator: str, leaf: Attribute, found: Any, type_of: Any, operand: Any) -> Node:
+    """A comparison with a JSON value of any type: true only where the types agree."""
+    if operator == "pr":
+        return type_of != "null"
+    value = operand[1]
+    if isinstance(value, bool):
+        return type_of == ("true" if value else "false")
+    if isinstance(value, str):
+        return (type_of == "text") & compared(operator, found if leaf.exact else fn.fold(found), operand)
+    return type_of.in_(("integer", "real")) & compared(operator, found, operand)
+
+
+def json_path(path: Path) -> str:
+    """The JSON path of a known attribute; its names come from the schema table, never from a request."""
+    names = [part for part in (path.urn, path.attribute and path.attribute.name, path.sub and path.sub.name)]
+    return "$" + "".join(f'."{name}"' for name in names if name)
+
+
+def extracted(doc: Any, path: Path) -> Any:
+    """The value of a known single attribute; its place is a literal, or no index made of it would be used."""
+    found = fn.json_extract(doc, SQL(f"'{json_path(path)}'"))
+    return found if path.leaf.exact else fn.fold(found)
+
+
+def values_at(doc: Any, path: Path) -> Any:
+    """The values of a known multi-valued attribute as rows v."""
+    return fn.json_each(doc, json_path(path)).alias("v")
+
+
+def loose_values(doc: Any, path: Path) -> Any:
+    """The values of an attribute no table knows, its names compared without case, as rows v."""
+    holder = doc
+    if path.urn is not None:
+        source = fn.json_each(doc).alias("x")
+        same = (fn.lower(SQL("x.key")) == path.urn.lower()) & (SQL("x.type") == "object")
+        holder = Select([source], [SQL("x.value")]).where(same).limit(1)
+    source = fn.json_each(holder).alias("a")
+    elements = Select([source], [AS_LIST]).where(fn.lower(SQL("a.key")) == path.leaf.name.lower())
+    return fn.json_each(elements.limit(1)).alias("v")
+
+
+AS_LIST = SQL(
+    "CASE a.type WHEN 'array' THEN a.value WHEN 'object' THEN '[' || a.value || ']' "
+    "WHEN 'true' THEN '[true]' WHEN 'false' THEN '[false]' ELSE json_array(a.value) END"
+)
+
+
+def ordering(kind: Kind, path: Path, descending: bool) -> list[Any]:
+    """The order by an attribute (RFC 7644 §3.4.2.3): absent values last, or first when descending."""
+    value = sortable(kind, path)
+    absent = Expression(value, OP.IS, None)
+    if descending:
+        return [Ordering(absent, "DESC"), Ordering(value, "DESC"), MODEL[kind].seq]
+    return [Ordering(absent, "ASC"), Ordering(value, "ASC"), MODEL[kind].seq]
+
+
+def sortable(kind: Kind, path: Path) -> Any:
+    """The value a resource is ordered by: of several the primary one, else the first."""
+    column = COLUMNS[kind].get(str(path))
+    if column is not None:
+        return column
+    attribute = path.attribute
+    if attribute is None or attribute.name in ("members", "groups") or attribute.returned == "never":
+        raise bad("invalidPath", f"There is no order by {path}.")
+    doc = MODEL[kind].doc
+    if attribute.free:
+        return Select([loose_values(doc, path)], [fn.fold(ELEMENT)]).limit(1)
+    if not attribute.multi:
+        return extracted(doc, path)
+    leaf = path.sub or attribute.sub("value")
+    held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
+    primary = fn.COALESCE(fn.json_extract(held, '$."primary"'), 0)
+    value = fn.json_extract(held, f'$."{leaf.name}"')
+    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.exact else fn.fold(value)])
+    return found.order_by(primary.desc(), SQL("v.key")).limit(1)

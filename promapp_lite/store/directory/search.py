@@ -1,0 +1,165 @@
+"""Search as you type: the folded words of names, userNames and e-mail addresses, found by their beginnings.
+
+An index of our own rather than FTS5: it follows the writes in batches, changes only when a name does, and
+is the same on every engine.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from peewee import SQL, ModelAlias, Node, Select, Tuple, fn
+
+from promapp_lite import jsonio
+from promapp_lite.scim.patch import Document
+from promapp_lite.scim.schema import USERS, Kind
+from promapp_lite.store.activity.journal import Happened
+from promapp_lite.store.directory.filters import MODEL
+from promapp_lite.store.directory.users import GIVEN, given
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Word
+from promapp_lite.text import fold
+
+WORD = re.compile(r"[^\W_]+")
+MAX_LENGTH, MAX_WORDS, MAX_TERMS = 40, 40, 6
+MANY = 2000  # a term that finds this many is not the one to begin with
+END = "\U0010ffff"
+
+PAIR = fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")  # a row's position, a word
+ADD = Statement(
+    Word.insert_from(
+        given("pairs", slot("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
+    ).on_conflict_ignore()
+)
+OWN = (Word.kind == slot("kind")) & Word.seq.in_(given("seqs"))
+HELD = Statement(Word.select(Word.seq, Word.key).where(OWN))
+DROP = Statement(
+    Word.delete().where((Word.kind == slot("kind")) & Tuple(Word.seq, Word.key).in_(given("pairs", *PAIR)))
+)
+DOCUMENTS = {
+    kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(given("ids"))))
+    for kind, model in MODEL.items()
+}
+FORGET = {
+    kind: Statement(
+        Word.delete().where(
+            (Word.kind == kind.name) & (Word.seq == model.select(model.seq).where(model.id == slot("id")))
+        )
+    )
+    for kind, model in MODEL.items()
+}
+UNFOUND = ("delete", "fail")  # whom such activity is about may be found nowhere else
+START, STOP = slot("start0"), slot("stop0")
+COUNT = Statement(
+    Word.select(SQL("1"))
+    .where((Word.kind == slot("kind")) & (Word.key >= START) & (Word.key < STOP))
+    .limit(MANY)
+)
+
+
+def words(texts: Iterable[str | None]) -> set[str]:
+    """The words of some texts: case-folded, without accents, cut to a sane length and number."""
+    bare = fold(" ".join(each[:1000] for each in texts if each))
+    if not bare.isascii():
+        parts = unicodedata.normalize("NFKD", bare)
+        bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return {word[:MAX_LENGTH] for word in WORD.findall(bare)[:MAX_WORDS]}
+
+
+def texts_of(kind: Kind, document: Document) -> list[str | None]:
+    """The texts by whose words a resource is found."""
+    if kind is not USERS:
+        return [document.get("displayName")]
+    name = document.get("name", {})
+    parts = [name.get(part) for part in ("formatted", "givenName", "familyName")]
+    addresses = [each.get("value") for each in document.get("emails", ())]
+    return [document.get("userName"), document.get("displayName"), *parts, *addresses]
+
+
+def follow(store: Store, rows: Sequence[Happened]) -> None:
+    """Bring the words up to date with rows of activity; call it inside a transaction."""
+    for kind in MODEL:
+        ids = {row.resource_id for row in rows if row.resource_type == kind.name and not row.idle}
+        if ids:
+            found = store.rows(DOCUMENTS[kind.name], ids=jsonio.dumps(list(ids)))
+            put(store, kind.name, {seq: words(texts_of(kind, orjson.loads(doc))) for seq, doc in found})
+    put(store, "Activity", {row.id: words([row.name]) for row in rows if row.action in UNFOUND})
+
+
+def put(store: Store, kind: str, wanted: dict[int, set[str]]) -> None:
+    """Make the words of some rows these, where they differ."""
+    held = set(store.rows(HELD, kind=kind, seqs=jsonio.dumps(list(wanted)))) if wanted else set()
+    pairs = {(seq, word) for seq, found in wanted.items() for word in found}
+    for statement, changed in ((DROP, held - pairs), (ADD, pairs - held)):
+        if changed:
+            store.run(statement, kind=kind, pairs=jsonio.dumps(sorted(changed)))
+
+
+def drop(store: Store, kind: Kind, id: str) -> None:
+    """Forget the words of a resource that is about to go."""
+    store.run(FORGET[kind], id=id)
+
+
+def find(store: Store, kind: str, text: str, query: Select, position: Node, **values: Any) -> list[Any]:
+    """The rows of `query` whose words begin with all the words of `text`, in the order of the rarest word."""
+    terms = sorted(words([text]), key=lambda term: (rarity(store, kind, term), term))[:MAX_TERMS]
+    if not terms:
+        return []
+    values |= {f"start{n}": term for n, term in enumerate(terms)}
+    values |= {f"stop{n}": term + END for n, term in enumerate(terms)}
+    return list(store.rows(finding(kind, len(terms), Hashed(query, position)), kind=kind, **values))
+
+
+def rarity(store: Store, kind: str, term: str) -> int:
+    """How many words begin with the term, up to MANY."""
+    return len(store.rows(COUNT, kind=kind, start0=term, stop0=term + END))
+
+
+class Hashed:
+    """A query with the column its rows are found by, told apart by identity: describe each once."""
+
+    def __init__(self, query: Select, position: Node) -> None:
+        self.query, self.position = query, position
+
+    def __hash__(self) -> int:
+        return id(self.query)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hashed) and self.query is other.query
+
+
+@lru_cache(64)
+def finding(kind: str, count: int, wanted: Hashed) -> Statement:
+    """The statement for that many words: the first drives, the others are probed."""
+    first = Word.alias()
+    earlier = Word.alias()
+    sooner = others(earlier, first, 0) & (earlier.key.concat("") < first.key)
+    condition = within(first, 0) & ~fn.EXISTS(earlier.select(SQL("1")).where(sooner))
+    for number in range(1, count):
+        other = Word.alias()
+        condition &= fn.EXISTS(other.select(SQL("1")).where(others(other, first, number)))
+    query = wanted.query.join(first, on=(first.seq == wanted.position)).where(condition)
+    return Statement(query.order_by(first.key, first.seq).limit(slot("limit")))
+
+
+def within(word: ModelAlias, number: int) -> Node:
+    """The word begins with that term: a range of the index by key."""
+    return (
+        (word.kind == slot("kind"))
+        & (word.key >= slot(f"start{number}"))
+        & (word.key < slot(f"stop{number}"))
+    )
+
+
+def others(word: ModelAlias, first: ModelAlias, number: int) -> Node:
+    """Another word of the same row begins with that term.
+
+    Told by substr, not as a range: else SQLite reads the range for every row, seconds instead of
+    milliseconds.
+    """
+    term = slot(f"start{number}")
+    same = (word.kind == slot("kind")) & (word.seq == first.seq)
+    return same & (fn.substr(word.key, 1, fn.length(term)) == term)

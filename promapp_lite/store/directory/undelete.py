@@ -1,0 +1,82 @@
+"""Bringing back what was deleted, from the activity row of its delete."""
+
+from typing import Any
+
+import orjson
+
+from promapp_lite import clock, jsonio
+from promapp_lite.errors import ScimError, UserError
+from promapp_lite.scim.membership import Step
+from promapp_lite.scim.resource import Row
+from promapp_lite.scim.schema import GROUPS, KINDS, Kind
+from promapp_lite.store.activity import journal
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.directory import resources
+from promapp_lite.store.directory.users import given
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Activity, Group, Member
+
+KEPT = Statement(
+    Activity.select(Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes).where(
+        (Activity.id == slot("id")) & (Activity.action == "delete")
+    )
+)
+JOIN = Statement(
+    Member.insert_from(
+        Group.select(Group.id, slot("member_id")).where(Group.id.in_(given("groups"))),
+        [Member.group_id, Member.member_id],
+    )
+    .on_conflict_ignore()
+    .returning(Member.group_id)
+)
+
+
+def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
+    """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
+
+    def work() -> tuple[Kind, str]:
+        found = store.row(KEPT, id=id)
+        if found is None or not found[3]:
+            raise UserError("That delete is no longer kept, so nothing can be restored from it.")
+        name, resource_id, shown, changes = found
+        kind = next(kind for kind in KINDS if kind.name == name)
+        guard_absent(store, kind, resource_id, shown)
+        bring_back(store, kind, orjson.loads(changes), caller)
+        return kind, resource_id
+
+    return store.transact(work)
+
+
+def guard_absent(store: Store, kind: Kind, id: str, name: str) -> None:
+    """UserError where the resource is here."""
+    if store.row(resources.SQL_OF[kind].get, id=id) is not None:
+        raise UserError(f"{name} is here already: there is nothing to restore.")
+
+
+def bring_back(store: Store, kind: Kind, kept: dict[str, Any], caller: Caller) -> None:
+    """Write the resource, its parts, its memberships and the activity row that tells of it."""
+    document = kept["resource"]["doc"]
+    row = Row(**kept["resource"])._replace(
+        doc=jsonio.dumps(document), version=kept["resource"]["version"] + 1, modified=clock.now()
+    )
+    insert(store, kind, row, document)
+    steps = [Step("add", tuple(kept["members"]))] if kind is GROUPS and kept["members"] else []
+    changes = resources.put_parts(store, kind, row.id, {}, document, steps)
+    back = store.rows(JOIN, groups=jsonio.dumps(kept["groups"]), member_id=row.id)
+    store.run(resources.SQL_OF[kind].touch_groups, id=row.id, modified=row.modified)
+    if back:
+        changes.append(journal.members("joined", [group for (group,) in back]) | {"path": "groups"})
+    about = resources.about(kind, row.id, document)
+    journal.record(store, caller, "restore", 200, **about, changes=changes)
+
+
+def insert(store: Store, kind: Kind, row: Row, document: dict[str, Any]) -> None:
+    """Insert the resource; UserError where its name is taken meanwhile."""
+    try:
+        resources.write(store, resources.SQL_OF[kind].insert, kind, row, document)
+    except ScimError:
+        name = resources.UNIQUE[kind]
+        raise UserError(
+            f"Another {kind.name.lower()} has taken the {name} {document[name]} since. Rename or delete "
+            f"that one in Azure AD first, then restore."
+        ) from None

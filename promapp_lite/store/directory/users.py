@@ -1,0 +1,91 @@
+"""What only users have: e-mail addresses as rows, and the groups they are in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from peewee import SQL, Select, fn
+
+from promapp_lite import jsonio
+from promapp_lite.scim.patch import Document
+from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.models import Email, Group, Member
+from promapp_lite.text import fold
+
+GIVEN = SQL("given.value")  # a value of the list at hand in `given`
+
+
+def given(name: str, *columns: Any) -> Select:
+    """The values of a slot that holds a JSON list, or columns made of GIVEN: one statement for any number."""
+    return Select([fn.json_each(slot(name)).alias("given")], columns or (GIVEN,))
+
+
+def above() -> Select:
+    """The groups given, each with itself and all that it is in, also through others."""
+    up = given("ids", GIVEN, GIVEN).cte("up", recursive=True, columns=("start", "id"))
+    up = up.union(Member.select(up.c.start, Member.group_id).join(up, on=(Member.member_id == up.c.id)))
+    named = Group.select(up.c.start, Group.seq, Group.id, Group.display_name)
+    return named.join(up, on=(up.c.id == Group.id)).with_cte(up)
+
+
+ABOVE = Statement(above())
+HELD = Statement(  # two lists in JSON, which is half the work of rows
+    Member.select(fn.json_group_array(Member.member_id), fn.json_group_array(Member.group_id)).where(
+        Member.member_id.in_(given("ids"))
+    )
+)
+ADD_EMAILS = Statement(
+    Email.insert_from(
+        given("values", GIVEN, slot("user_id")),
+        [Email.value_key, Email.user_id],
+    ).on_conflict_ignore()
+)
+DROP_EMAILS = Statement(
+    Email.delete().where((Email.user_id == slot("user_id")) & Email.value_key.in_(given("values")))
+)
+
+Membership = tuple[str, str, bool]  # group id, its name, direct
+
+
+def groups_of(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
+    """The groups of these users by user, through nesting too, in the order the groups were made."""
+    direct: dict[str, set[str]] = {id: set() for id in ids}
+    held = [orjson.loads(each) for each in store.rows(HELD, ids=jsonio.dumps(ids))[0]]
+    for user, group in zip(*held, strict=True):
+        direct[user].add(group)
+    named: dict[str, list[tuple[int, str, str]]] = {}
+    for start, seq, id, name in store.rows(ABOVE, ids=jsonio.dumps([*set(held[1])])):
+        named.setdefault(start, []).append((seq, id, name))
+    return {user: memberships(groups, named) for user, groups in direct.items()}
+
+
+def memberships(direct: set[str], named: dict[str, list[tuple[int, str, str]]]) -> list[Membership]:
+    """All groups of one user who is directly in some."""
+    found = {group for start in direct for group in named.get(start, ())}
+    return [(id, name, id in direct) for _, id, name in sorted(found)]
+
+
+def columns(document: Document) -> dict[str, Any]:
+    """The matched columns of a user's document."""
+    return {
+        "user_key": fold(document["userName"]),
+        "external_id": document.get("externalId"),
+        "display_name": document.get("displayName") or document["userName"],
+        "active": document.get("active"),
+    }
+
+
+def emails(document: Document) -> list[str]:
+    """The folded e-mail addresses in a document."""
+    return [fold(each["value"]) for each in document.get("emails", ()) if each.get("value")]
+
+
+def put_emails(store: Store, id: str, before: Document, after: Document) -> None:
+    """Make the e-mail rows those of the document, where they differ."""
+    old, new = emails(before), emails(after)
+    if old == new:
+        return
+    if old:
+        store.run(DROP_EMAILS, user_id=id, values=jsonio.dumps(old))
+    if new:
+        store.run(ADD_EMAILS, user_id=id, values=jsonio.dumps(new))

@@ -1,0 +1,128 @@
+"""Backup and restore of a data folder, and the daily copies that `serve` takes."""
+
+import logging
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from promapp_lite.errors import UserError
+from promapp_lite.store import opening
+from promapp_lite.store.activity import journal
+from promapp_lite.store.engine import FAULTS, Store
+from promapp_lite.store.snapshots import copies
+
+log = logging.getLogger("promapp_lite")
+
+FOLDER, REPLACED = "backups", "replaced"
+FIRST_SECONDS, LOOK_SECONDS = 60, 3600
+LOGS = ("-wal", "-shm")
+
+
+def backup(store: Store, target: Path) -> None:
+    """Copy the database into a new file, while it is written; UserError where that cannot be."""
+    if target.exists():
+        raise UserError(f"{target} exists already: nothing was overwritten.")
+    try:
+        copies.copy(store.database, target)
+    except (OSError, *FAULTS) as error:
+        raise UserError(f"The backup {target} could not be made: {error}.") from None
+
+
+def restore(folder: Path, source: Path) -> Path | None:
+    """Put a backup in the place of the database; the file that keeps what was there, None where nothing was.
+
+    UserError, with nothing changed, for a file that is damaged, no backup or of a newer program, and while
+    the folder is being served.
+    """
+    check(source)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with opening.serving_lock(folder):
+        fresh = folder / f"{opening.DATABASE}.new"
+        try:
+            take(source, fresh)
+            kept = keep_present(folder)
+            fresh.replace(folder / opening.DATABASE)
+        finally:
+            fresh.unlink(missing_ok=True)
+        copies.settle(folder)
+    opening.open_store(folder).close()
+    return kept
+
+
+def check(source: Path) -> None:
+    """UserError where a file is no sound backup that this program understands."""
+    if not source.is_file():
+        raise UserError(f"There is no file {source}.")
+    try:
+        copies.prove(source)
+        database = copies.reading(source)
+        with database.connection_context():
+            known = opening.steps(database)
+    except FAULTS as error:
+        raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
+    if not any(each.applied for each in known):
+        raise UserError(f"{source} is no backup of promapp-lite. Nothing was changed.")
+    opening.refuse_newer(source, known)
+
+
+def take(source: Path, target: Path) -> None:
+    """Copy a backup beside the database; UserError where there is no room."""
+    try:
+        database = copies.reading(source)
+        with database.connection_context():
+            copies.copy(database, target)
+    except (OSError, *FAULTS) as error:
+        raise UserError(f"{source} could not be copied: {error}. Nothing was changed.") from None
+
+
+def keep_present(folder: Path) -> Path | None:
+    """Give the database there is, sound or not, a second name, and return that: it is never without one."""
+    present = folder / opening.DATABASE
+    if not present.exists():
+        return None
+    copies.fold_log(present)
+    kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
+    kept.parent.mkdir(mode=0o700, exist_ok=True)
+    for end in LOGS:  # there only where the database is damaged; beside a new one they would damage that
+        part = present.with_name(present.name + end)
+        if part.exists():
+            part.replace(kept.with_name(kept.name + end))
+    try:
+        os.link(present, kept)
+    except OSError:  # a file system without links
+        present.replace(kept)
+    return kept
+
+
+def now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+def daily(store: Store, keep: int) -> Path | None:
+    """Take today's copy where there is none yet, and remove all but the newest `keep`; UserError, OSError."""
+    folder = store.path.parent / FOLDER
+    target = folder / f"daily-{now():%Y-%m-%d}.db"
+    if keep < 1 or target.exists():
+        return None
+    folder.mkdir(mode=0o700, exist_ok=True)
+    backup(store, target)
+    for old in sorted(folder.glob("daily-*.db"))[:-keep]:
+        old.unlink()
+    return target
+
+
+def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
+    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told."""
+    wait = FIRST_SECONDS
+    while not ended.wait(wait):
+        try:
+            if made := daily(store, keep):
+                log.info("today's copy is %s", made)
+            if gone := journal.prune(store, days):
+                log.info("%d activity rows older than %d days are forgotten", gone, days)
+        except (UserError, OSError, *FAULTS) as error:
+            log.error("today's copy: %s", error)
+        store.disconnect()
+        wait = LOOK_SECONDS

@@ -1,0 +1,38 @@
+"""What the data folder takes and holds: sizes, free space, the last backup."""
+
+import shutil
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from promapp_lite import clock
+from promapp_lite.store.engine import Store
+
+BACKUPS = "backups"
+
+
+class Copy(NamedTuple):
+    """A backup."""
+
+    name: str
+    made: str
+    size: int
+
+
+def size(store: Store) -> int:
+    """The bytes of the database with its log."""
+    files = (store.path, store.path.with_name(store.path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def free(store: Store) -> int:
+    """The bytes left on the disk of the data folder."""
+    return shutil.disk_usage(store.path.parent).free
+
+
+def last_backup(store: Store) -> Copy | None:
+    """The newest backup, None where there is none yet."""
+    found = [(file.stat(), file.name) for file in (store.path.parent / BACKUPS).glob("*.db")]
+    if not found:
+        return None
+    facts, name = max(found, key=lambda each: each[0].st_mtime)
+    return Copy(name, clock.stamp(datetime.fromtimestamp(facts.st_mtime, UTC)), facts.st_size)

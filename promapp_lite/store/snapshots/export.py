@@ -1,0 +1,166 @@
+"""People, groups and activity as text for other programs: CSV for spreadsheets, JSON, SCIM."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from promapp_lite import jsonio
+from promapp_lite.errors import UserError
+from promapp_lite.scim import resource
+from promapp_lite.scim.resource import Row
+from promapp_lite.scim.schema import GROUPS, USERS, Kind
+from promapp_lite.store.engine import Statement, Store
+from promapp_lite.store.models import Activity, Group, Member, User
+
+FORMATS = ("csv", "json", "scim")
+SHARES = ("users", "groups", "activity")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+LIST = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"Resources":['
+Record = dict[str, Any]
+Lines = Iterable[Sequence[Any]]
+
+KEPT = [name for name in Row._fields if name != "linked"]
+ALL_USERS = Statement(User.select(*(getattr(User, name) for name in KEPT)).order_by(User.seq))
+ALL_GROUPS = Statement(Group.select(*(getattr(Group, name) for name in KEPT)).order_by(Group.seq))
+ALL_MEMBERS = Statement(
+    Member.select(Member.group_id, Member.member_id).order_by(Member.group_id, Member.member_id)
+)
+ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in ("id", "request")]
+ALL_ACTIVITY = Statement(
+    Activity.select(*(getattr(Activity, name) for name in ACTIVITY)).order_by(Activity.id)
+)
+
+
+def export(store: Store, share: str, form: str, base: str) -> Iterator[str]:
+    """A share of the data as pieces of text, all of one state of it; UserError for activity as SCIM."""
+    if form == "scim" and share == "activity":
+        raise UserError("SCIM has no form for activity: take csv or json.")
+    return pieces(store, share, form, base)
+
+
+def pieces(store: Store, share: str, form: str, base: str) -> Iterator[str]:
+    """The pieces of an export."""
+    with store.snapshot():
+        if form == "scim":
+            yield from scim(store, share, base)
+        else:
+            head, read = READERS[share]
+            yield from WRITERS[form](head, read(store))
+
+
+def scim(store: Store, share: str, base: str) -> Iterator[str]:
+    """A ListResponse (RFC 7644 §3.4.2) of everything, as the API would give it."""
+    kind, statement = (USERS, ALL_USERS) if share == "users" else (GROUPS, ALL_GROUPS)
+    found = store.rows(statement)
+    members = members_of(store) if kind is GROUPS else {}
+    yield LIST % len(found)
+    for number, each in enumerate(found):
+        yield ("," if number else "") + shown(kind, Row(*each), base, members) + "\n"
+    yield "]}\n"
+
+
+def shown(kind: Kind, row: Row, base: str, members: dict[str, list[str]]) -> str:
+    """One resource as SCIM shows it."""
+    derived = ""
+    if kind is GROUPS:
+        derived = '"members":' + jsonio.dumps([{"value": id} for id in members.get(row.id, [])])
+    return resource.show(kind, row, base, derived)
+
+
+def members_of(store: Store) -> dict[str, list[str]]:
+    """The ids of the members of every group."""
+    found: dict[str, list[str]] = {}
+    for group, member in store.rows(ALL_MEMBERS):
+        found.setdefault(group, []).append(member)
+    return found
+
+
+def users(store: Store) -> Iterator[list[Any]]:
+    """One line a person."""
+    for each in store.rows(ALL_USERS):
+        row = Row(*each)
+        document = orjson.loads(row.doc)
+        yield [read(row, document) for read in USER.values()]
+
+
+def within(document: Record, part: str, name: str) -> Any:
+    """A value inside a part of the document that may be absent."""
+    return (document.get(part) or {}).get(name)
+
+
+def email(document: Record) -> str | None:
+    """The address that is primary, else the first."""
+    found = sorted(document.get("emails") or [], key=lambda each: not each.get("primary"))
+    return found[0].get("value") if found else None
+
+
+def groups(store: Store) -> Iterator[list[Any]]:
+    """One line a group; its members by id, with blanks between them."""
+    members = members_of(store)
+    for each in store.rows(ALL_GROUPS):
+        row = Row(*each)
+        name, held = orjson.loads(row.doc).get("displayName"), " ".join(members.get(row.id, []))
+        yield [row.id, name, orjson.loads(row.doc).get("externalId"), held, row.created, row.modified]
+
+
+def activity(store: Store) -> Iterator[Sequence[Any]]:
+    """One line a row of the activity, the first first."""
+    yield from store.rows(ALL_ACTIVITY)
+
+
+def as_csv(head: Sequence[str], lines: Lines) -> Iterator[str]:
+    """RFC 4180 with a head; a spreadsheet takes no cell for a formula."""
+    yield written(head)
+    for line in lines:
+        yield written([cell(value) for value in line])
+
+
+def written(cells: Sequence[str]) -> str:
+    """One line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def cell(value: Any) -> str:
+    """A value as a cell."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+
+
+def as_json(head: Sequence[str], lines: Lines) -> Iterator[str]:
+    """One array, an object a line."""
+    yield "["
+    for number, line in enumerate(lines):
+        yield (",\n" if number else "\n") + jsonio.dumps(dict(zip(head, line, strict=True)))
+    yield "\n]\n"
+
+
+USER: dict[str, Callable[[Row, Record], Any]] = {
+    "id": lambda row, document: row.id,
+    "userName": lambda row, document: document.get("userName"),
+    "displayName": lambda row, document: document.get("displayName"),
+    "givenName": lambda row, document: within(document, "name", "givenName"),
+    "familyName": lambda row, document: within(document, "name", "familyName"),
+    "email": lambda row, document: email(document),
+    "title": lambda row, document: document.get("title"),
+    "department": lambda row, document: within(document, ENTERPRISE, "department"),
+    "manager": lambda row, document: within(document.get(ENTERPRISE) or {}, "manager", "value"),
+    "active": lambda row, document: document.get("active"),
+    "externalId": lambda row, document: document.get("externalId"),
+    "created": lambda row, document: row.created,
+    "lastModified": lambda row, document: row.modified,
+}
+GROUP = ("id", "displayName", "externalId", "members", "created", "lastModified")
+READERS: dict[str, tuple[Sequence[str], Callable[[Store], Lines]]] = {
+    "users": (tuple(USER), users),
+    "groups": (GROUP, groups),
+    "activity": (ACTIVITY, activity),
+}
+WRITERS: dict[str, Callable[[Sequence[str], Lines], Iterator[str]]] = {"csv": as_csv, "json": as_json}

@@ -1,0 +1,196 @@
+"""The operating system starts the service: a systemd unit on Linux, a scheduled task on Windows."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from promapp_lite.errors import UserError
+
+NAME = "promapp-lite"
+UNIT = Path("/etc/systemd/system/promapp-lite.service")
+HOMES = ("/home", "/root", "/run/user")
+LOCAL_SERVICE = "S-1-5-19"
+
+# What a program that writes one folder and listens on two ports has no need of is taken from it.
+UNIT_TEXT = """\
+[Unit]
+Description=promapp-lite, SCIM 2.0 endpoint for Azure AD provisioning
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+ExecStart={command}
+User={user}
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=30
+KillMode=mixed
+UMask=0077
+CapabilityBoundingSet={capabilities}
+AmbientCapabilities={capabilities}
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome={home}
+ReadWritePaths={data}
+PrivateTmp={private}
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+
+[Install]
+WantedBy=multi-user.target
+"""
+TASK_TEXT = """\
+<?xml version="1.0" encoding="UTF-16"?>
+<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
+  <RegistrationInfo><Description>SCIM 2.0 endpoint for Azure AD provisioning</Description></RegistrationInfo>
+  <Triggers><BootTrigger><Enabled>true</Enabled></BootTrigger></Triggers>
+  <Principals><Principal id="Author"><UserId>{account}</UserId></Principal></Principals>
+  <Settings>
+    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
+    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
+    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
+    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
+    <RestartOnFailure><Interval>PT1M</Interval><Count>999</Count></RestartOnFailure>
+  </Settings>
+  <Actions Context="Author">
+    <Exec><Command>{program}</Command><Arguments>{arguments}</Arguments></Exec>
+  </Actions>
+</Task>
+"""
+
+
+class Step(NamedTuple):
+    """One thing to do: a command to run, a file to write, or, where there is no text, to remove."""
+
+    words: tuple[str, ...] = ()
+    file: Path | None = None
+    text: str | None = None
+    optional: bool = False
+
+    def told(self) -> str:
+        """What it is, for --dry-run."""
+        if self.file is None:
+            return f"run {shlex.join(self.words)}"
+        if self.text is None:
+            return f"remove {self.file}"
+        return f"write {self.file}\n\n{self.text}"
+
+    def do(self) -> None:
+        """Do it; UserError where it fails."""
+        try:
+            if self.file is None:
+                subprocess.run(self.words, check=not self.optional)  # noqa: S603 (our own words)
+            elif self.text is None:
+                self.file.unlink(missing_ok=True)
+            else:
+                self.file.write_text(self.text, "utf-16" if self.file.suffix == ".xml" else "utf-8")
+        except subprocess.CalledProcessError as error:
+            raise UserError(f"{shlex.join(self.words)} ended with {error.returncode}.") from None
+        except OSError as error:
+            raise UserError(f"{error.filename}: {error.strerror}. It takes an administrator.") from None
+
+
+def command(data: Path) -> list[str]:
+    """The words that serve a data folder with this program."""
+    program = [sys.executable]
+    if not getattr(sys, "frozen", False):
+        program += ["-m", "promapp_lite"]
+    return [*program, "serve", "--no-browser", "--data-dir", str(data)]
+
+
+def unit(data: Path, user: str, words: Sequence[str], ports: Sequence[int] = ()) -> str:
+    """The systemd unit that runs these words as a user; for ports under 1024 with that one capability."""
+    home = any(Path(path).is_relative_to(place) for path in (data, words[0]) for place in HOMES)
+    return UNIT_TEXT.format(
+        command=" ".join(quoted(word) for word in words),
+        user=user,
+        capabilities="CAP_NET_BIND_SERVICE" if any(port < 1024 for port in ports) else "",
+        home="read-only" if home else "yes",
+        data=quoted(str(data)),
+        private="no" if data.is_relative_to("/tmp") else "yes",  # noqa: S108 (it would hide the data)
+    )
+
+
+def quoted(word: str) -> str:
+    """A word as systemd reads it, to whom percent and dollar signs mean something."""
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"' if any(letter in word for letter in " \t\"'\\;") else plain
+
+
+def task(words: Sequence[str]) -> str:
+    """The task that runs these words when Windows starts, as the account Local Service."""
+    return TASK_TEXT.format(
+        account=LOCAL_SERVICE,
+        program=escape(words[0]),
+        arguments=escape(subprocess.list2cmdline(words[1:])),
+    )
+
+
+def install(data: Path, ports: Sequence[int]) -> list[Step]:
+    """What makes the service start with the system, and starts it."""
+    if sys.platform == "win32":
+        file = data / "service.xml"
+        return [
+            Step(file=file, text=task(command(data))),
+            Step(("icacls", str(data), "/grant", f"*{LOCAL_SERVICE}:(OI)(CI)M", "/t")),
+            Step(("schtasks", "/create", "/f", "/tn", NAME, "/xml", str(file))),
+            Step(("schtasks", "/run", "/tn", NAME)),
+        ]
+    return [
+        Step(file=UNIT, text=unit(data, owner(data), command(data), ports)),
+        Step(("systemctl", "daemon-reload")),
+        Step(("systemctl", "enable", "--now", NAME)),
+    ]
+
+
+def uninstall() -> list[Step]:
+    """What ends it and takes it out of the system."""
+    if sys.platform == "win32":
+        return [
+            Step(("schtasks", "/end", "/tn", NAME), optional=True),
+            Step(("schtasks", "/delete", "/f", "/tn", NAME)),
+        ]
+    return [
+        Step(("systemctl", "disable", "--now", NAME), optional=True),
+        Step(file=UNIT),
+        Step(("systemctl", "daemon-reload")),
+    ]
+
+
+def status() -> list[Step]:
+    """What tells whether it runs."""
+    if sys.platform == "win32":
+        return [Step(("schtasks", "/query", "/tn", NAME, "/v", "/fo", "list"))]
+    return [Step(("systemctl", "--no-pager", "status", NAME))]
+
+
+def owner(data: Path) -> str:
+    """Whose data they are, and as whom the service runs."""
+    import pwd
+
+    uid = data.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

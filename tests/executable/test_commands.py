@@ -1,0 +1,209 @@
+"""The command line as the contract says: outputs, exit codes, one clear line for what cannot be."""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+from helpers import PASSWORD
+
+from promapp_lite import __version__
+from promapp_lite.cli import main
+from promapp_lite.store import opening
+from promapp_lite.store.access import admins, tokens
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """run(*words, input=…) over a data folder of its own; an environment without our variables."""
+    for name in list(os.environ):
+        if name.startswith("PROMAPP_LITE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PROMAPP_LITE_DATA_DIR", str(tmp_path / "data"))
+
+    def run(*words, input=None):
+        return CliRunner().invoke(main, words, input=input)
+
+    return run
+
+
+@pytest.fixture
+def ready(run):
+    """`run` over an initialised folder."""
+    assert run("init", "--admin", "ada", "--password-stdin", input=PASSWORD).exit_code == 0
+    return run
+
+
+def lines(result):
+    """What a command printed."""
+    return result.stdout.strip().splitlines()
+
+
+def test_init(run, tmp_path):
+    """Makes folder, database and admin; ends with Tenant URL and the next step."""
+    result = run(
+        "init", "--admin", "ada", "--password-stdin", "--url", "https://scim.example.org", input=PASSWORD
+    )
+    assert result.exit_code == 0
+    assert "Tenant URL:   https://scim.example.org/api/scim" in result.stdout
+    assert lines(result)[-1] == "Next: promapp-lite serve"
+    assert PASSWORD not in result.output
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+    store = opening.open_store(tmp_path / "data")
+    assert admins.verify(store, "ada", PASSWORD) == 1
+    store.close()
+
+
+def test_init_generates_a_password_where_nobody_can_type(run, tmp_path):
+    """Without a terminal and without --password-stdin it makes one and prints it, once."""
+    result = run("init")
+    (line,) = [line for line in lines(result) if line.startswith("Password:")]
+    store = opening.open_store(tmp_path / "data")
+    assert admins.verify(store, "admin", line.split()[1]) == 1
+    store.close()
+
+
+def test_init_twice(ready, tmp_path):
+    """On an initialised folder: exit 1, one line, nothing changed."""
+    before = (tmp_path / "data" / "promapp-lite.db").read_bytes()
+    result = ready("init", "--password-stdin", input="another password")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ") and "initialised already" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert (tmp_path / "data" / "promapp-lite.db").read_bytes() == before
+
+
+def test_init_with_a_weak_password_makes_nothing(run, tmp_path):
+    """A refused password leaves no half-made folder."""
+    assert run("init", "--password-stdin", input="short").exit_code == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_token_create_prints_the_token_and_nothing_else(ready):
+    """46 characters and a newline on stdout."""
+    result = ready("token", "create", "--description", "Azure AD")
+    assert result.exit_code == 0
+    assert len(lines(result)) == 1 and len(lines(result)[0]) == 46
+    assert result.stderr == ""
+
+
+def test_token_list_and_revoke(ready):
+    """The list shows all but the secret; revoke ends one, once."""
+    secret = lines(ready("token", "create", "--description", "Azure AD", "--scope", "scim:read"))[0]
+    head, row = lines(ready("token", "list"))
+    assert head.split() == [
+        "ID",
+        "TOKEN",
+        "SCOPE",
+        "STATE",
+        "EXPIRES",
+        "LAST",
+        "USED",
+        "OWNER",
+        "DESCRIPTION",
+    ]
+    assert secret[:8] in row and secret not in row and "live" in row and "scim:read" in row
+    assert ready("token", "revoke", "1").exit_code == 0
+    assert "revoked" in lines(ready("token", "list"))[1]
+    again = ready("token", "revoke", "1")
+    assert (again.exit_code, again.stderr) == (1, "Error: There is no live token 1.\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("token", "create"), 2, "--description"),
+        (("token", "create", "--description", "x", "--scope", "all"), 2, "scim:read"),
+        (("token", "create", "--description", "x", "--expires-in", "9999"), 1, "730"),
+        (("token", "create", "--description", "x", "--owner", "nobody"), 1, "nobody"),
+        (("token", "revoke", "x"), 2, "integer"),
+        (("admin", "create", "ADA", "--password-stdin"), 1, "already"),
+        (("admin", "password", "nobody", "--password-stdin"), 1, "no admin"),
+        (("serve", "--listen", "http://0.0.0.0:1"), 1, "in the clear"),
+        (("serve", "--listen", "ftp://x"), 1, "address to listen on"),
+        (("serve", "--listen", "http://127.0.0.1:99999"), 1, "address to listen on"),
+        (("serve", "--threads", "0"), 2, "threads"),
+        (("nonsense",), 2, "No such command"),
+    ],
+)
+def test_refusals(ready, words, code, told):
+    """1 for what could not be done, 2 for wrong usage; a clear line, never a traceback."""
+    result = ready(*words, input="a long enough password")
+    assert result.exit_code == code, result.output
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+    if code == 1:
+        assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("token", "list"), ("serve",), ("admin", "list")])
+def test_without_data(run, words):
+    """Before init every other command says what to do."""
+    result = run(*words)
+    assert result.exit_code == 1
+    assert "promapp-lite init" in result.stderr
+
+
+def test_admins(ready):
+    """More admins, new passwords, a list."""
+    assert (
+        ready("admin", "create", "grace", "--password-stdin", input="a long enough password").exit_code == 0
+    )
+    assert (
+        ready("admin", "password", "grace", "--password-stdin", input="another long password").exit_code == 0
+    )
+    made = ready("admin", "create", "joan")
+    assert made.stdout.startswith("Password: ")
+    assert [line.split()[:2] for line in lines(ready("admin", "list"))] == [
+        ["NAME", "STATE"],
+        ["ada", "active"],
+        ["grace", "active"],
+        ["joan", "active"],
+    ]
+
+
+def test_flag_beats_environment_beats_file_beats_default(ready, monkeypatch, tmp_path):
+    """The order of the contract, shown with --listen."""
+    served = []
+    monkeypatch.setattr("promapp_lite.cli.server.run", lambda settings: served.append(settings.listen))
+    ready("serve")
+    (tmp_path / "data" / "config.toml").write_text('listen = ["http://127.0.0.1:1"]\nno-browser = true\n')
+    ready("serve")
+    monkeypatch.setenv("PROMAPP_LITE_LISTEN", "http://127.0.0.1:2 http://127.0.0.1:3")
+    ready("serve")
+    ready("serve", "--listen", "http://127.0.0.1:4")
+    assert served == [
+        ("http://127.0.0.1:8480", "https://0.0.0.0:8443"),
+        ("http://127.0.0.1:1",),
+        ("http://127.0.0.1:2", "http://127.0.0.1:3"),
+        ("http://127.0.0.1:4",),
+    ]
+
+
+def test_a_broken_config_file(ready, tmp_path):
+    """It is named, with what is wrong in it."""
+    (tmp_path / "data" / "config.toml").write_text("listen = [")
+    result = ready("token", "list")
+    assert result.exit_code == 1
+    assert "config.toml" in result.stderr
+
+
+def test_alone(run, monkeypatch, tmp_path):
+    """Without a command: data where there is none yet, then serve."""
+    served = []
+    monkeypatch.setattr("promapp_lite.cli.server.run", served.append)
+    assert run().exit_code == 0
+    assert run().exit_code == 0
+    assert [settings.data_dir for settings in served] == [tmp_path / "data"] * 2
+
+
+def test_version(run):
+    """--version prints it."""
+    assert run("--version").stdout == f"promapp-lite, version {__version__}\n"
+
+
+def test_the_token_of_the_command_works(ready, tmp_path):
+    """What `token create` prints opens the API of a service on the same folder."""
+    secret = lines(ready("token", "create", "--description", "x"))[0]
+    store = opening.open_store(tmp_path / "data")
+    assert tokens.check(store, secret, None).scope == "scim"
+    store.close()

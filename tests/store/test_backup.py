@@ -1,0 +1,291 @@
+"""R4: a backup taken while writing restores, ids and all; what is broken is refused and nothing changes."""
+
+import json
+import os
+import sqlite3
+import stat
+import threading
+import time
+
+import pytest
+
+from promapp_lite.errors import UserError
+from promapp_lite.store import opening
+from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.models import User
+from promapp_lite.store.snapshots import backup, copies
+
+
+@pytest.fixture
+def people(send):
+    """people(n): make so many users, return their ids."""
+
+    def people(count, name="user"):
+        return [send("POST", "/Users", {"userName": f"{name}{n}"}).json["id"] for n in range(count)]
+
+    return people
+
+
+def ids(store):
+    """The ids of all users, in the order they were made."""
+    return [row[0] for row in store.database.execute_sql("SELECT id FROM users ORDER BY seq")]
+
+
+def test_it_works(store, people, tmp_path):
+    """Backup, further changes, restore: everybody is as they were, ids and all, and the rest is kept."""
+    before = people(3)
+    backup.backup(store, tmp_path / "copy.db")
+    people(2, "later")
+    store.close()
+    kept = backup.restore(store.path.parent, tmp_path / "copy.db")
+    assert ids(store) == before
+    store.close()
+    with copies.reading(kept).connection_context():
+        pass
+    assert len(sqlite3.connect(kept).execute("SELECT id FROM users").fetchall()) == 5
+
+
+def test_a_backup_holds_what_was_acknowledged(store, tmp_path):
+    """Taken again and again under load, each copy is sound and holds every write made before it began."""
+    acknowledged, ended = [], threading.Event()
+
+    def write():
+        while not ended.is_set():
+            store.transact(lambda: User.insert(row(len(acknowledged))).execute(store.writer))
+            acknowledged.append(1)
+        store.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(20):
+            before = len(acknowledged)
+            copy = tmp_path / f"{number}.db"
+            backup.backup(store, copy)
+            backup.check(copy)
+            connection = sqlite3.connect(copy)
+            assert connection.execute("SELECT COUNT(*) FROM users").fetchone()[0] >= before
+            connection.close()
+    finally:
+        ended.set()
+        writer.join()
+    assert len(acknowledged) > 20
+
+
+def row(number):
+    """A user's columns."""
+    at = "2026-01-01T00:00:00.000Z"
+    times = {"created": at, "modified": at}
+    return {"id": f"id{number}", "version": 1, "doc": "{}", "user_key": f"u{number}", **times}
+
+
+def test_a_backup_is_the_owners_only(store, tmp_path):
+    """It holds digests and people: nobody else reads it, and nothing is left beside it."""
+    backup.backup(store, tmp_path / "copies.db")
+    assert stat.S_IMODE((tmp_path / "copies.db").stat().st_mode) == 0o600
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_nothing_is_overwritten(store, tmp_path):
+    """A file that is there stays as it is."""
+    (tmp_path / "copy.db").write_text("precious")
+    with pytest.raises(UserError, match="exists already"):
+        backup.backup(store, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_text() == "precious"
+
+
+def test_where_it_cannot_be_written(store, tmp_path):
+    """A folder that is not there: one clear line, and no half file."""
+    with pytest.raises(UserError, match="could not be made"):
+        backup.backup(store, tmp_path / "nowhere" / "copy.db")
+
+
+def test_no_secret_is_in_a_backup(store, token, tmp_path):
+    """S6: neither token nor password can be read from the copy."""
+    backup.backup(store, tmp_path / "copy.db")
+    data = (tmp_path / "copy.db").read_bytes()
+    assert token.encode() not in data
+    assert b"correct horse battery" not in data
+    assert tokens.digest(token).encode() in data
+
+
+def damaged(good):
+    """A copy with a hole in the middle."""
+    return good[: len(good) // 3] + bytes(8192) + good[len(good) // 3 + 8192 :]
+
+
+BROKEN = {
+    "empty": lambda good: b"",
+    "cut": lambda good: good[: len(good) // 2],
+    "hole": damaged,
+    "text": lambda good: b"no database at all",
+    "head": lambda good: good[:100] + b"\xff" * 4000 + good[4100:],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_refused(store, people, tmp_path, name):
+    """It says so, and the data is as before."""
+    before = people(1)
+    backup.backup(store, tmp_path / "copy.db")
+    (tmp_path / "broken.db").write_bytes(BROKEN[name]((tmp_path / "copy.db").read_bytes()))
+    store.close()
+    with pytest.raises(UserError, match="restored|no backup"):
+        backup.restore(store.path.parent, tmp_path / "broken.db")
+    assert ids(store) == before
+    assert not (store.path.parent / backup.REPLACED).exists()
+
+
+def test_a_foreign_database_is_refused(store, tmp_path):
+    """A sound SQLite file of another program is no backup."""
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(UserError, match="no backup of promapp-lite"):
+        backup.restore(store.path.parent, tmp_path / "other.db")
+
+
+def test_a_newer_backup_is_refused(store, tmp_path):
+    """This program would not know what to do with it."""
+    backup.backup(store, tmp_path / "copy.db")
+    with sqlite3.connect(tmp_path / "copy.db") as connection:
+        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030')")
+    connection.close()
+    with pytest.raises(UserError, match="newer promapp-lite"):
+        backup.restore(store.path.parent, tmp_path / "copy.db")
+
+
+def test_a_missing_file_is_refused(store, tmp_path):
+    """And says which."""
+    with pytest.raises(UserError, match="no file"):
+        backup.restore(store.path.parent, tmp_path / "none.db")
+
+
+def test_while_serving_it_is_refused(store, people, tmp_path):
+    """The serving process has the database open: it is stopped first."""
+    backup.backup(store, tmp_path / "copy.db")
+    before = people(1)
+    with opening.serving_lock(store.path.parent), pytest.raises(UserError, match="already serving"):
+        backup.restore(store.path.parent, tmp_path / "copy.db")
+    assert ids(store) == before
+
+
+def test_while_another_command_reads_it_is_refused(store, tmp_path):
+    """An open connection's log must not end up beside another database."""
+    backup.backup(store, tmp_path / "copy.db")
+    store.database.execute_sql("BEGIN")
+    store.database.execute_sql("SELECT * FROM users").fetchall()
+    refused = []
+
+    def restore():
+        with pytest.raises(UserError, match="in use") as caught:
+            backup.restore(store.path.parent, tmp_path / "copy.db")
+        refused.append(caught)
+
+    thread = threading.Thread(target=restore)
+    thread.start()
+    thread.join(30)
+    store.database.execute_sql("COMMIT")
+    assert refused
+    assert not list(store.path.parent.glob("*.new*"))
+
+
+def test_a_damaged_database_is_replaced_and_kept(store, tmp_path):
+    """What restore is for: the broken database, with its log, is kept to the byte."""
+    backup.backup(store, tmp_path / "copy.db")
+    store.close()
+    store.path.write_bytes(b"this is no database any more" * 1000)
+    broken = store.path.read_bytes()
+    kept = backup.restore(store.path.parent, tmp_path / "copy.db")
+    assert kept.read_bytes() == broken
+    assert opening.open_store(store.path.parent).run(admins.LIST).fetchall()
+
+
+def test_onto_a_new_machine(store, people, tmp_path):
+    """Restore needs no init: the folder is made, and holds what the backup holds."""
+    before = people(2)
+    backup.backup(store, tmp_path / "copy.db")
+    assert backup.restore(tmp_path / "new" / "place", tmp_path / "copy.db") is None
+    fresh = opening.open_store(tmp_path / "new" / "place")
+    assert ids(fresh) == before
+    fresh.close()
+
+
+def test_where_links_cannot_be_made(store, tmp_path, monkeypatch):
+    """On a file system without links the database is moved instead."""
+    backup.backup(store, tmp_path / "copy.db")
+    store.close()
+
+    def link(*_):
+        raise OSError("not here")
+
+    monkeypatch.setattr(os, "link", link)
+    assert backup.restore(store.path.parent, tmp_path / "copy.db").exists()
+
+
+def test_a_copy_a_day(store, monkeypatch):
+    """One a day, the newest N are kept, other files are left alone."""
+    folder = store.path.parent / backup.FOLDER
+    assert backup.daily(store, 0) is None
+    assert not folder.exists()
+    for day in range(1, 6):
+        moment = backup.datetime(2026, 1, day, tzinfo=backup.UTC)
+        monkeypatch.setattr(backup, "now", lambda moment=moment: moment)
+        assert backup.daily(store, 3).name == f"daily-2026-01-0{day}.db"
+        assert backup.daily(store, 3) is None
+        (folder / "mine.db").touch()
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "daily-2026-01-03.db", "daily-2026-01-04.db", "daily-2026-01-05.db", "mine.db"
+    ]  # fmt: skip
+
+
+def test_the_keeper_goes_on_after_a_failure(store, monkeypatch, caplog):
+    """A full disk today is told, and tomorrow's copy is taken all the same."""
+    calls, ended = [], threading.Event()
+
+    def daily(store, keep):
+        calls.append(keep)
+        if len(calls) == 1:
+            raise UserError("no room")
+        ended.set()
+
+    monkeypatch.setattr(backup, "daily", daily)
+    monkeypatch.setattr(backup, "FIRST_SECONDS", 0)
+    monkeypatch.setattr(backup, "LOOK_SECONDS", 0)
+    backup.keep_copies(store, 5, ended)
+    assert calls == [5, 5]
+    assert "no room" in caplog.text
+
+
+def test_a_copy_that_stops_half_way_leaves_nothing(store, tmp_path, monkeypatch):
+    """A copy that is found damaged gets no name."""
+
+    def prove(_):
+        raise copies.DatabaseError("a fault")
+
+    monkeypatch.setattr(copies, "prove", prove)
+    with pytest.raises(UserError, match="a fault"):
+        backup.backup(store, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_what_a_killed_copy_left_is_no_obstacle(store, tmp_path):
+    """The next try takes the place of a part that a kill left behind."""
+    (tmp_path / "copy.db.part").write_text("half")
+    backup.backup(store, tmp_path / "copy.db")
+    backup.check(tmp_path / "copy.db")
+
+
+def test_while_serving(served, server, tmp_path):
+    """The command copies beside a running service, and the copy holds the user just made."""
+    made = served("POST", "/Users", {"userName": f"backup{time.monotonic_ns()}"}).json["id"]
+    server.run("backup", str(tmp_path / "copy.db"))
+    connection = sqlite3.connect(tmp_path / "copy.db")
+    assert connection.execute("SELECT 1 FROM users WHERE id = ?", (made,)).fetchone()
+    connection.close()
+
+
+def test_the_export_command(served, server):
+    """`export` writes what the API lists."""
+    name = f"export{time.monotonic_ns()}"
+    made = served("POST", "/Users", {"userName": name}).json
+    listed = json.loads(server.run("export", "--format", "scim", "users"))
+    assert made["id"] in [each["id"] for each in listed["Resources"]]

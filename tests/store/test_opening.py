@@ -1,0 +1,147 @@
+"""R5: one server a folder; an older schema is copied and migrated, a newer or damaged one is refused."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+from helpers import ROOT
+from peewee import SqliteDatabase
+
+from promapp_lite.errors import UserError
+from promapp_lite.store import models, opening
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An initialised data folder, closed."""
+    opening.create(tmp_path / "data").close()
+    return tmp_path / "data"
+
+
+def database(folder):
+    """A plain connection to the folder's database."""
+    return sqlite3.connect(folder / opening.DATABASE)
+
+
+def schema_of(connection):
+    """Tables and indexes by name, with their SQL."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+    return {name: sql for name, sql in rows if not name.startswith(("schema_migration", "schemamigration"))}
+
+
+def test_the_migrations_make_the_models(folder):
+    """The numbered scripts and the models say the same."""
+    fresh = SqliteDatabase(":memory:")
+    with fresh.bind_ctx(models.MODELS):
+        fresh.create_tables(models.MODELS)
+    with database(folder) as connection:
+        found = schema_of(connection)
+    connection.close()
+    wanted = schema_of(fresh.connection())
+    assert {name: found.get(name) for name in wanted} == wanted
+    fresh.close()
+
+
+def test_a_write_is_durable(folder):
+    """WAL and synchronous=FULL on every connection: an acknowledged write survives a power cut."""
+    store = opening.open_store(folder)
+    pragmas = [
+        store.database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    ]
+    assert pragmas == ["wal", 2]
+    store.close()
+
+
+def test_a_newer_schema_is_refused(folder):
+    """It says so, and changes nothing."""
+    with database(folder) as connection:
+        connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030')")
+    connection.close()
+    before = (folder / opening.DATABASE).read_bytes()
+    with pytest.raises(UserError, match="newer promapp-lite"):
+        opening.open_store(folder)
+    assert (folder / opening.DATABASE).read_bytes() == before
+
+
+def test_a_damaged_file_is_refused(folder):
+    """The message names the file, and the file is left as it is."""
+    (folder / opening.DATABASE).write_bytes(b"this is no database" * 500)
+    before = (folder / opening.DATABASE).read_bytes()
+    with pytest.raises(UserError, match="cannot be opened"):
+        opening.open_store(folder)
+    assert (folder / opening.DATABASE).read_bytes() == before
+
+
+def test_an_older_schema_is_copied_and_migrated(folder, tmp_path, monkeypatch):
+    """Before the first new script runs, a copy of the data stands beside it."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    first = opening.MIGRATIONS / "0001_first.py"
+    (scripts / first.name).write_text(first.read_text("utf-8"), "utf-8")
+    (scripts / "0002_more.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (a)')\n"
+    )
+    monkeypatch.setattr(opening, "MIGRATIONS", scripts)
+    opening.open_store(folder).close()
+    with database(folder) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM more").fetchone() == (0,)
+    connection.close()
+    (copy,) = folder.glob("before-*.db")
+    assert "0001_first" in copy.name
+
+
+def test_a_failing_script_changes_nothing(folder, tmp_path, monkeypatch):
+    """The schema is old or new, never between."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    first = opening.MIGRATIONS / "0001_first.py"
+    (scripts / first.name).write_text(first.read_text("utf-8"), "utf-8")
+    (scripts / "0002_bad.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE half (a)')\n    db.execute_sql('nonsense')\n"
+    )
+    monkeypatch.setattr(opening, "MIGRATIONS", scripts)
+    with pytest.raises(UserError, match="nonsense"):
+        opening.open_store(folder)
+    with database(folder) as connection:
+        assert "half" not in schema_of(connection)
+    connection.close()
+
+
+def test_twenty_starters_migrate_once(tmp_path):
+    """Two starters at once do not collide."""
+    folder, failures = tmp_path / "data", []
+    folder.mkdir()
+    (folder / opening.DATABASE).touch()
+
+    def start():
+        try:
+            opening.open_store(folder).close()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+
+
+def test_a_second_server_is_refused(folder):
+    """While one process serves a folder another is refused, and the lock dies with its owner."""
+    code = (
+        "import sys, pathlib; from promapp_lite.store.opening import serving_lock\n"
+        "lock = serving_lock(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True,
+    ) as owner:  # fmt: skip
+        assert owner.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="already serving"):
+            opening.serving_lock(folder)
+        owner.kill()
+        owner.wait(10)
+    opening.serving_lock(folder).release()
