@@ -1,5 +1,6 @@
 """doctor, config and completion: what an operator asks the program about itself."""
 
+import contextlib
 import datetime
 import os
 import sqlite3
@@ -76,7 +77,7 @@ def test_a_damaged_database(settings):
 
 def test_a_newer_database(settings):
     """The program is older than its data."""
-    with sqlite3.connect(settings.data_dir / opening.DATABASE) as connection:
+    with contextlib.closing(sqlite3.connect(settings.data_dir / opening.DATABASE)) as connection, connection:
         connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030')")
     connection.close()
     ((level, _, advice),) = findings(settings, "database")

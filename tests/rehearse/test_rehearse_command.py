@@ -292,6 +292,7 @@ def test_a_signal_stops_it_and_it_cleans_up(url, target, number):
     assert target.store == {"Users": {}, "Groups": {}}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # 3.13 tells of it
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_a_finalizer_is_not_lost(url, target, number, monkeypatch):
     """It stops at the next request, cleans up, and plays no second form."""

@@ -238,6 +238,7 @@ def test_connections_are_shared_out(running):
     assert min(held) >= 5, held
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # 3.13 tells of it
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_end_that_a_finalizer_drops_is_heeded(number):
     """The exception of the signal is lost, but not that it was asked for."""

@@ -1,5 +1,6 @@
 """R4: a backup taken while writing restores, ids and all; what is broken is refused and nothing changes."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -42,7 +43,8 @@ def test_it_works(store, people, tmp_path):
     store.close()
     with copies.reading(kept).connection_context():
         pass
-    assert len(sqlite3.connect(kept).execute("SELECT id FROM users").fetchall()) == 5
+    with contextlib.closing(sqlite3.connect(kept)) as database:
+        assert len(database.execute("SELECT id FROM users").fetchall()) == 5
 
 
 def test_a_backup_holds_what_was_acknowledged(store, tmp_path):
@@ -146,7 +148,7 @@ def test_a_foreign_database_is_refused(store, tmp_path):
 def test_a_newer_backup_is_refused(store, tmp_path):
     """This program would not know what to do with it."""
     backup.backup(store, tmp_path / "copy.db")
-    with sqlite3.connect(tmp_path / "copy.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as connection, connection:
         connection.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030')")
     connection.close()
     with pytest.raises(UserError, match="newer promapp-lite"):

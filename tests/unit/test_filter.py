@@ -1,5 +1,6 @@
 """Filters as tables: text to tree, text to refusal, tree to SQL and parameters, and the limits."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -367,7 +368,8 @@ def test_sqlite_would_not_take_a_chain():
     """Why the parts are joined as a balanced tree: a long chain of ORs in parentheses is refused."""
     chain = "(" * 1200 + "1" + " OR 0)" * 1200
     with pytest.raises(sqlite3.OperationalError):
-        sqlite3.connect(":memory:").execute(f"SELECT {chain}")  # noqa: S608
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            database.execute(f"SELECT {chain}")  # noqa: S608
 
 
 VALUES = [
