@@ -1,7 +1,6 @@
 """service: what would be done is shown, systemd finds no fault with it, and what fails is told."""
 
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import free_port, wait_for
+from helpers import free_port, needs, wait_for
 
 from promapp_lite.cli import main
 from promapp_lite.errors import UserError
@@ -34,8 +33,7 @@ def run(*words):
 
 def verified(folder, text):
     """What systemd-analyze says of a unit; the test is skipped where there is no systemd."""
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd is not installed")
+    needs("systemd-analyze")
     file = folder / "checked-promapp.service"
     file.write_text(text)
     done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True)
@@ -52,16 +50,17 @@ def test_it_works(data):
     assert not service.UNIT.exists()
 
 
+@pytest.mark.extended
 def test_systemd_finds_no_fault(tmp_path, data):
     """`systemd-analyze verify` accepts the unit."""
     text = service.unit(data, "root", service.command(data))
     assert verified(tmp_path, text) == (0, [])
 
 
+@pytest.mark.extended
 def test_the_sandbox_is_tight(tmp_path, data):
     """`systemd-analyze security` rates the exposure OK or better, 1.8 at most of 10."""
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd is not installed")
+    needs("systemd-analyze")
     file = tmp_path / "checked-promapp.service"
     file.write_text(service.unit(Path("/srv/promapp-lite"), "nobody", WORDS))
     done = subprocess.run(

@@ -2,12 +2,16 @@
 
 import io
 import json
+import os
+import shutil
 import signal
 import socket
 import time
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -72,3 +76,11 @@ class Loud(io.RawIOBase):
         super().close()
         if number := self.__dict__.pop("number", None):
             signal.raise_signal(number)
+
+
+def needs(program):
+    """The path of a program; without it the test is skipped, and in CI it fails."""
+    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{program} is not installed")
+    return found

@@ -3,8 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
-import shutil
 import ssl
 import subprocess
 import time
@@ -13,7 +11,7 @@ from types import SimpleNamespace
 
 import flask
 import pytest
-from helpers import free_port, usual
+from helpers import free_port, needs, usual
 
 from promapp_lite.application import create_app
 from promapp_lite.config import PROXIES, Settings
@@ -164,9 +162,7 @@ FORGED = {
 @pytest.fixture(params=PROXIED)
 def fronted(request, tmp_path, store, open_doors, open_path):
     """fronted(method, path, body): through a real proxy from 127.0.0.2, with forged headers."""
-    program = shutil.which(request.param, path=os.environ["PATH"] + ":/usr/sbin")
-    if not program:
-        pytest.skip(f"{request.param} is not installed")
+    program = needs(request.param)
     settings = replace(behind(store.path.parent), url="https://scim.example.org")
     app = create_app(settings, store)
     open_path("/who", who, app)
@@ -203,11 +199,13 @@ def through(port, trusted, method, path, body=None, headers=None):
     raise AssertionError("nobody answered")
 
 
+@pytest.mark.extended
 def test_a_real_proxy(fronted):
     """Behind Debian's proxy scheme, host and client are the real ones, whatever the caller forges."""
     assert fronted("GET", "/who")[2] == "https localhost 127.0.0.2"
 
 
+@pytest.mark.extended
 def test_provisioning_through_a_real_proxy(fronted, store, token):
     """A user made through the proxy has the public `Location`; the activity tells the client's address."""
     status, headers, _ = fronted(
