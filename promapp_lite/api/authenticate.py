@@ -68,6 +68,12 @@ def gate() -> None:
         )
 
 
+def admits(store: Store, authorization: str) -> bool:
+    """Whether an Authorization header bears a live token: asked before a large body is read."""
+    scheme, _, secret = authorization.partition(" ")
+    return scheme.lower() == "bearer" and tokens.live(store, secret.strip())
+
+
 def sent_secret() -> str | None:
     """The token that was sent, as far as one was."""
     sent = bearer.get_auth()

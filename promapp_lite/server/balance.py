@@ -3,7 +3,7 @@
 import mmap
 import time
 
-from promapp_lite.server import dispatcher
+from promapp_lite.server import channels
 
 PATIENCE = 10  # rounds of the loop that another process has to take a connection
 PAUSE = 0.001  # seconds between them
@@ -32,7 +32,7 @@ def counts(count: int) -> memoryview:
 ALONE = ConnectionCounts(counts(1), 0)
 
 
-class BalancedServer(dispatcher.Server):
+class BalancedServer(channels.Server):
     """A listener that leaves a new connection to a process that holds fewer, if that one takes it soon."""
 
     connection_counts = ALONE

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
-
-BACKLOG = 1024
+from promapp_lite.server.limits import BACKLOG
 
 
 class Listener(NamedTuple):

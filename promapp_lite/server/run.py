@@ -1,6 +1,7 @@
 """Serving: the listeners open, the workers run, and an orderly end."""
 
 import contextlib
+import functools
 import logging
 import socket
 import sys
@@ -14,14 +15,15 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
+from promapp_lite.api import authenticate
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import metrics
 from promapp_lite.scim.discovery import MAX_BODY
-from promapp_lite.server import balance, dispatcher, proxy, supervisor, tls
+from promapp_lite.server import balance, channels, dispatcher, limits, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
-from promapp_lite.server.listeners import BACKLOG, Listener, listeners
+from promapp_lite.server.listeners import Listener, listeners
 from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
@@ -38,19 +40,16 @@ SWITCH_SECONDS = 0.001  # a request waits so long at most for a thread that comp
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
     "asyncore_use_poll": True,
-    "connection_limit": 1000,  # stock is 100: 150 silent connections block everyone
-    "channel_timeout": 60,
-    "cleanup_interval": 5,
     "channel_request_lookahead": 0,
-    "backlog": BACKLOG,
-    "max_request_header_size": 64 * 1024,
+    "backlog": limits.BACKLOG,
+    "max_request_header_size": limits.HEADER_BYTES,
     "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
     "log_socket_errors": False,  # a client that went away is no news
 }
 
 
-class Channel(dispatcher.Channel):
-    """One connection."""
+class Channel(channels.Channel):
+    """A plain connection."""
 
     parser_class = Parser
     task_class = Answer
@@ -58,17 +57,17 @@ class Channel(dispatcher.Channel):
 
 
 class SecureChannel(tls.Channel, Channel):
-    """One connection over TLS."""
+    """A connection over TLS."""
 
 
 class Server(BalancedServer):
-    """A plain door."""
+    """A plain listener."""
 
     channel_class = Channel
 
 
 class SecureServer(BalancedServer, tls.Server):
-    """An https door."""
+    """A listener for TLS."""
 
     channel_class = SecureChannel
 
@@ -82,6 +81,7 @@ def run(settings: Settings) -> None:
         shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
         bound = [(listener, listener.bind()) for listener in opened]
         shutdown_signal.install()
+        limits.raise_descriptors()
         tell(settings, shown)
         frozen.follow_starter()
         if settings.processes > 1:
@@ -120,7 +120,8 @@ def serve_here(
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
         )
     with beside(kept):
-        loop(application(app, settings), settings, bound, shown, dispatch, held)
+        admits = functools.partial(authenticate.admits, store)
+        loop(application(app, settings), settings, bound, shown, dispatch, held, admits=admits)
     store.close()
 
 
@@ -186,6 +187,7 @@ def loop(
     dispatch: dispatcher.Dispatcher,
     held: balance.ConnectionCounts = balance.ALONE,
     stop: ShutdownSignal = shutdown_signal,
+    admits: Callable[[str], bool] = bool,
 ) -> None:
     """Run one Waitress loop over all doors; `dispatch.channels` is what is open, the doors first."""
     channels = dispatch.channels
@@ -201,12 +203,17 @@ def loop(
         )
         server.shown = shown
         server.connection_counts = held
+        server.admits = admits
+        server.connections = limits.connections()
+        if settings.behind_proxy:
+            server.exempt = frozenset(settings.trusted_proxy)
     try:
         dispatch.run(settings.threads + 1, stop)  # one waits for requests while the others answer
     finally:
-        for channel in [each for each in channels.values() if isinstance(each, Channel)]:
-            channel.handle_close()
-        wasyncore.close_all(channels)
+        if dispatch.idle:  # else a thread may still write to what would be another file's descriptor
+            for channel in [each for each in channels.values() if isinstance(each, Channel)]:
+                channel.handle_close()
+            wasyncore.close_all(channels)
 
 
 def adjustments(settings: Settings, listener: Listener, sock: socket.socket) -> Adjustments:

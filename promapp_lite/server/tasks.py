@@ -14,6 +14,12 @@ from promapp_lite.ops import access_log
 class Answer(WSGITask):
     """An answer whose head and body leave in one piece: one system call, one packet, one TLS record."""
 
+    def start(self) -> None:
+        """Begin; while the service stops each answer is its connection's last."""
+        super().start()
+        if self.channel.server.task_dispatcher.stopping:
+            self.set_close_on_finish()
+
     def write(self, data: bytes) -> None:
         """Write a part of the answer."""
         if self.wrote_header or not self.complete or self.content_length != len(data) or not self.has_body:
@@ -36,6 +42,7 @@ class Refusal(ErrorTask):
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()
+        self.channel.early = True
         method, path = getattr(self.request, "command", "-"), getattr(self.request, "path", "-")
         access_log.tell(access_log.Seen(time.time(), 0, method, path, None, error.code, None))
         self.content_length = len(body)

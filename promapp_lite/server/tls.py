@@ -11,17 +11,14 @@ import threading
 import time
 from typing import Any
 
-from waitress.channel import HTTPChannel
-from waitress.server import TcpWSGIServer
-
 from promapp_lite.errors import UserError
+from promapp_lite.server import channels
 from promapp_lite.system.certificates import Certificate
 
 log = logging.getLogger("promapp_lite")
 
 RECORD = 16 * 1024  # a smaller read would leave decrypted bytes inside OpenSSL, where poll cannot see them
 CHUNK = 64 * 1024
-HANDSHAKE_SECONDS = 10
 LOOK_SECONDS = 2  # how often a changed certificate is looked for
 
 
@@ -59,7 +56,7 @@ class ServedCertificate:
             self.fault = str(error)
 
 
-class Server(TcpWSGIServer):
+class Server(channels.Server):
     """An https door."""
 
     shown: ServedCertificate
@@ -79,15 +76,8 @@ class Server(TcpWSGIServer):
             raw.close()
             return None
 
-    def maintenance(self, now: float) -> None:
-        """Also end the connections whose handshake takes too long."""
-        for channel in self.active_channels.values():
-            if not channel.secured and channel.creation_time < now - HANDSHAKE_SECONDS:
-                channel.will_close = True
-        super().maintenance(now)
 
-
-class Channel(HTTPChannel):
+class Channel(channels.Channel):
     """One connection over TLS. The loop and a worker can both be sending, and OpenSSL takes one at a time."""
 
     secured = False
@@ -109,7 +99,9 @@ class Channel(HTTPChannel):
         """Go on with the handshake, or take what has come."""
         if not self.secured:
             self.shake()
-        if self.secured:
+        if self.lingering:
+            super().handle_read()
+        elif self.secured:
             self.take()
 
     def handle_write(self) -> None:
@@ -145,14 +137,15 @@ class Channel(HTTPChannel):
         if not data:
             self.handle_close()
             return
-        self.last_activity = time.time()
         self.received(data)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """How many bytes went out: none while the client does not read, or when it is gone."""
         try:
             with self.tls:
-                return int(self.socket.send(data[:CHUNK]))
+                sent = int(self.socket.send(data[:CHUNK]))
+                self.moved += sent
+                return sent
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
         except OSError:

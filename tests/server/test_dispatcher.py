@@ -1,6 +1,7 @@
 """Who answers: the thread that reads a request, until it takes long and another one takes the lead over."""
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -10,9 +11,11 @@ from helpers.listening import Listening
 from waitress import wasyncore
 
 from promapp_lite.config import Settings
-from promapp_lite.server import dispatcher
+from promapp_lite.server import channels, dispatcher, limits
 
-HEAD = "{} {} HTTP/1.1\r\nHost: x\r\n\r\n"
+HEAD = "{} {} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n"
+
+CALLERS = map(str, itertools.count())
 
 
 class Application:
@@ -32,7 +35,7 @@ class Application:
             assert self.gate.wait(20)
         if path == "/fault":
             raise SystemExit(3)
-        body = b"x" * {"/big": 40_000_000, "/some": 3_000_000}.get(path, 0) or path.encode()
+        body = b"x" * {"/big": 40_000_000, "/some": 12_000_000}.get(path, 0) or path.encode()
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body[at : at + 1_000_000] for at in range(0, len(body), 1_000_000)]
 
@@ -55,8 +58,9 @@ def door(called, tmp_path):
 
 
 @contextlib.contextmanager
-def connected(door):
-    """ask(path) on one connection; the body, "" at its end."""
+def connected(door, caller=None):
+    """ask(path) on one connection, of a caller of its own or this one; the body, "" at its end."""
+    caller = caller or next(CALLERS)
     with socket.create_connection(("127.0.0.1", door.ports[0]), 20) as line, line.makefile("rb") as came:
 
         def answer():
@@ -69,7 +73,7 @@ def connected(door):
             return came.read(length).decode()
 
         def send(*paths, method="GET"):
-            line.sendall("".join(HEAD.format(method, path) for path in paths).encode())
+            line.sendall("".join(HEAD.format(method, path, caller) for path in paths).encode())
 
         def ask(path):
             send(path)
@@ -119,6 +123,35 @@ def test_when_all_are_slow_the_rest_waits(door, called):
         assert not called.slow.acquire(timeout=0.1)
         called.gate.set()
         assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(4)]
+
+
+def test_one_caller_never_has_all_threads(door, called):
+    """Its further requests wait, and are answered in the end; another caller is answered at once."""
+    with contextlib.ExitStack() as stack:
+        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(6)]
+        for number, line in enumerate(greedy):
+            line.send(f"/slow{number}")
+        for _ in range(2):
+            assert called.slow.acquire(timeout=10)
+        other = stack.enter_context(connected(door))
+        for number in range(20):
+            assert other(f"/{number}") == f"/{number}"
+        assert not called.slow.acquire(timeout=0.1)
+        called.gate.set()
+        assert [line.answer() for line in greedy] == [f"/slow{number}" for number in range(6)]
+
+
+def test_writes_never_have_all_threads(door, called):
+    """However many callers write, and wait for the disk, somebody can read."""
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(connected(door)) for _ in range(6)]
+        for number, line in enumerate(lines):
+            line.send(f"/slow{number}", method="PATCH")
+        for _ in range(2):
+            assert called.slow.acquire(timeout=10)
+        assert stack.enter_context(connected(door))("/read") == "/read"
+        called.gate.set()
+        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(6)]
 
 
 def test_each_request_is_answered_once(door, monkeypatch):
@@ -183,7 +216,7 @@ def test_a_reader_who_does_not_read(door):
 @pytest.mark.parametrize("path", ["/big", "/some", "BAD"])
 def test_many_who_never_read(door, path):
     """They ask for more than the output may hold, again and again; everybody else is answered."""
-    asked = b"A /\r\n\r\n" * 1000 if path == "BAD" else HEAD.format("GET", path).encode() * 70
+    asked = b"A /\r\n\r\n" * 1000 if path == "BAD" else HEAD.format("GET", path, "x").encode() * 70
     with contextlib.ExitStack() as stack:
         for _ in range(12):
             line = stack.enter_context(socket.create_connection(("127.0.0.1", door.ports[0]), 20))
@@ -208,8 +241,8 @@ def test_a_client_that_reads_late_gets_every_answer(door):
 
 def test_who_reads_nothing_is_given_up(door, called, monkeypatch):
     """A thread waits for a client only so long."""
-    monkeypatch.setattr(dispatcher, "READ_SECONDS", 0.05)
-    door.servers[0].adj.cleanup_interval = door.servers[0].next_channel_cleanup = 0
+    monkeypatch.setattr(channels, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.05)
     with connected(door) as one, connected(door) as two:
         one.send("/big")
         for _ in range(500):
@@ -222,14 +255,14 @@ def test_who_reads_nothing_is_given_up(door, called, monkeypatch):
 
 def test_an_idle_client_that_has_not_read_is_ended(door, called, monkeypatch):
     """Its connection can never be written to again, so nothing waits for that."""
-    door.servers[0].adj.channel_timeout = 0
+    monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0)
     with connected(door) as one:
         one.send("/some")
         for _ in range(500):
             if called.threads and all(not each.requests for each in door.servers[0].active_channels.values()):
                 break
             time.sleep(0.02)
-        door.servers[0].adj.cleanup_interval = door.servers[0].next_channel_cleanup = 0
         for _ in range(500):
             if not door.servers[0].active_channels:
                 break
@@ -255,7 +288,8 @@ def test_a_closing_answer_drops_what_is_behind_it(door, caplog):
     """And the next connection is served."""
     with connected(door) as ask:
         ask.line.sendall(
-            b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + HEAD.format("GET", "/two").encode()
+            b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            + HEAD.format("GET", "/two", "x").encode()
         )
         assert (ask.answer(), ask.answer()) == ("/one", "")
     with connected(door) as ask:

@@ -175,8 +175,9 @@ def test_the_end_finishes_what_is_in_hand(process, signum):
     for thread in threads:
         thread.join(30)
     assert started.wait(15) == 0
-    assert set(answers) <= {201, None}
-    assert "Traceback" not in started.stderr.read()
+    told = started.stderr.read()
+    assert set(answers) <= {201, None}, told
+    assert "Traceback" not in told
 
 
 def test_kill_loses_nothing(process, tmp_path):

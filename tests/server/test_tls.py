@@ -13,7 +13,7 @@ import pytest
 
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
-from promapp_lite.server import run, tls
+from promapp_lite.server import channels, dispatcher, run, tls
 from promapp_lite.system import certificates
 
 
@@ -27,8 +27,8 @@ def certificate(tmp_path):
 def door(certificate, app, monkeypatch, open_doors):
     """A running https door over the application; `door.plain` is the port of a plain one beside it."""
     monkeypatch.setattr(tls, "LOOK_SECONDS", 0)
-    monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 1)
-    monkeypatch.setitem(run.WAITRESS, "cleanup_interval", 1)
+    monkeypatch.setitem(channels.DEADLINES, "handshake", 1)
+    monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.2)
     settings = Settings(app.extensions["store"].path.parent)
     port, plain = open_doors(app, settings, ("https", "http"), tls.ServedCertificate(certificate))
     return SimpleNamespace(port=port, plain=plain, certificate=certificate)
@@ -118,7 +118,7 @@ def test_large_bodies_come_whole(door, open_path, connect):
     connection = connect()
     body = bytes(range(256)) * 4096
     for _ in range(20):
-        connection.request("POST", "/echo", body)
+        connection.request("POST", "/echo", body, {"Authorization": "Bearer x"})
         assert connection.getresponse().read() == body
 
 

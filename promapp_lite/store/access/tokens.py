@@ -140,6 +140,11 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
     return Grant(id, scope, hint)
 
 
+def live(store: Store, secret: str) -> bool:
+    """Whether a token would be accepted now; its use is not recorded."""
+    return store.row(CHECK, digest=digest(secret), now=clock.now()) is not None
+
+
 def listed(store: Store) -> list[Listed]:
     """All tokens, the first made first."""
     return [Listed(*row) for row in store.rows(LIST)]

@@ -104,7 +104,8 @@ class Connection(sqlite3.Connection):
     """A connection that is closed with the thread it belongs to."""
 
     def __del__(self) -> None:
-        self.close()
+        with contextlib.suppress(BaseException):  # Python drops a signal's exception here, and prints it
+            self.close()
 
 
 class Database(SqliteDatabase):
