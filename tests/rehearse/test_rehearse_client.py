@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promapp_lite.rehearse.command import rehearse
-from promapp_lite.rehearse.protocol.client import Client, seconds
+from promapp_lite.rehearse.protocol.client import Client, certificate_words, seconds
 from promapp_lite.rehearse.protocol.errors import ProvisioningError
 
 
@@ -109,9 +109,27 @@ def secure(certificate):
 
 def test_certificates_are_checked(secure):
     """A certificate nobody vouches for is refused, and said so."""
-    with pytest.raises(ProvisioningError, match="TLS failed: .*certificate") as caught:
+    with pytest.raises(ProvisioningError, match="TLS failed: the certificate is not trusted") as caught:
         Client(secure, TOKEN).get("/Users")
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("certificate verify failed: certificate has expired", "the certificate has expired"),
+        (
+            "certificate verify failed: unable to get local issuer certificate",
+            "the certificate is not trusted",
+        ),
+        ("certificate verify failed: Hostname mismatch, …", "the certificate is for another host"),
+        ("wrong version number", "wrong version number"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate(said, plain):
+    """A plain sentence stands before OpenSSL's own words."""
+    assert certificate_words(said).startswith(plain)
+    assert said in certificate_words(said)
 
 
 def test_a_ca_file_is_trusted(secure, certificate):

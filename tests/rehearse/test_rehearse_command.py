@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,6 @@ from helpers.rehearse_target import TOKEN, Target, listening, serving
 
 from promapp_lite.rehearse import appliance, progress
 from promapp_lite.rehearse.command import rehearse
-from promapp_lite.rehearse.options import OPTIONS
 from promapp_lite.rehearse.protocol.client import Client
 
 SMALL = ("--users", "12", "--groups", "4", "--cycles", "1", "--hour", "0")
@@ -169,20 +167,6 @@ def test_every_option_reads_the_environment(url):
         if prop["displayName"].endswith(":department")
     }
     assert made == {"IT", "Legal"}
-
-
-def test_every_option_has_a_variable():
-    """No option is without its environment variable."""
-    for parameter in rehearse.params:
-        if parameter.param_type_name == "option":
-            name = parameter.opts[0].strip("-").upper().replace("-", "_")
-            assert parameter.envvar == f"PROMAPP_LITE_{name}"
-    assert len(OPTIONS) == len(rehearse.params) - 1
-
-
-def test_help_ends_with_an_example():
-    """As every help of the program does."""
-    assert "Example:\n    promapp-lite rehearse https://" in run("--help").stdout.strip()
 
 
 def test_people_from_a_file(url, target, tmp_path):
@@ -417,8 +401,3 @@ def test_the_bar_shows_count_and_rate(monkeypatch):
     assert re.search(r"\d/s", terminal.getvalue())
     assert terminal.getvalue().endswith(progress.ERASE_LINE_ABOVE)
     assert file.getvalue() == ""
-
-
-def test_nothing_waits_for_threads():
-    """Servers of these tests are gone when they are closed."""
-    assert all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate())

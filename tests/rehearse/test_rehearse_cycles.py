@@ -418,7 +418,7 @@ def test_bad_credentials_quarantine_and_heal():
 
 
 def test_an_aborted_cycle_keeps_its_failures():
-    """What failed before a fatal fault is in escrow, and is tried with the rest later."""
+    """What failed before a fatal error is in escrow, and is tried with the rest later."""
     fates = {3: "500", 4: "401"}
     target = Target()
     with job_at(target, fate=lambda number, *_: fates.get(number)) as job:

@@ -169,11 +169,11 @@ def unanswered(operation: str, error: Exception) -> ProvisioningError:
     if isinstance(error, ConnectTimeoutError):
         return ProvisioningError("Timeout", f"{operation}: no connection in time")
     if isinstance(error, SSLError):
-        return ProvisioningError(NOT_SENT, f"{operation}: TLS failed: {certificate(words(error))}")
+        return ProvisioningError(NOT_SENT, f"{operation}: TLS failed: {certificate_words(words(error))}")
     return ProvisioningError(NOT_SENT, f"{operation}: no answer: {words(error)}")
 
 
-def certificate(said: str) -> str:
+def certificate_words(said: str) -> str:
     """OpenSSL's words with a plain sentence before them when it is the certificate that is at fault."""
     plain = next((plain for part, plain in CERTIFICATE if part in said), "")
     return f"{plain} ({said})" if plain else said
