@@ -19,7 +19,7 @@ ENTRY = "from promapp_lite.cli import main; main()"
 
 
 class ApplianceError(Exception):
-    """An appliance that did not start; the text says what it said."""
+    """The appliance did not start; the text holds its last line of output."""
 
 
 def own_command() -> list[str]:
@@ -30,15 +30,15 @@ def own_command() -> list[str]:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
+    """An unused TCP port of the loopback address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
-def run(command: Sequence[str], *arguments: str, given: str = "") -> str:
+def execute(command: Sequence[str], *arguments: str, given: str = "") -> str:
     """What a command prints; ApplianceError with its last line when it fails."""
-    done = subprocess.run(  # noqa: S603 - this program, with words of ours
+    done = subprocess.run(  # noqa: S603 - this program, with our own arguments
         [*command, *arguments],
         input=given,
         capture_output=True,
@@ -53,8 +53,8 @@ def run(command: Sequence[str], *arguments: str, given: str = "") -> str:
 
 
 def last_line(text: str) -> str:
-    """What a program said last."""
-    return (text.strip().splitlines() or ["it said nothing"])[-1]
+    """The last line a program printed."""
+    return (text.strip().splitlines() or ["it printed nothing"])[-1]
 
 
 def ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -68,12 +68,12 @@ def ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
             except (HTTPError, OSError):
                 pass
             time.sleep(STEP)
-    said = last_line(log.read_text("utf-8", "replace"))
-    raise ApplianceError(f"the appliance did not come up at {url}: {said}")
+    last = last_line(log.read_text("utf-8", "replace"))
+    raise ApplianceError(f"the appliance did not come up at {url}: {last}")
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM, and after a while the end."""
+    """Terminate the server; kill it when it takes longer than STOP seconds."""
     server.send_signal(signal.SIGTERM)
     try:
         server.wait(STOP)
@@ -89,7 +89,7 @@ def appliance(command: Sequence[str] | None = None) -> Iterator[tuple[str, str]]
     with tempfile.TemporaryDirectory(prefix="rehearsal-", ignore_cleanup_errors=True) as scratch:
         data = ("--data-dir", str(Path(scratch) / "data"))
         url = f"http://127.0.0.1:{free_port()}"
-        run(
+        execute(
             command,
             "init",
             *data,
@@ -98,7 +98,7 @@ def appliance(command: Sequence[str] | None = None) -> Iterator[tuple[str, str]]
             "--password-stdin",
             given=secrets.token_urlsafe(24) + "\n",
         )
-        token = run(command, "token", "create", *data, "--description", "rehearsal").strip()
+        token = execute(command, "token", "create", *data, "--description", "rehearsal").strip()
         with (Path(scratch) / "log").open("wb") as log:
             server = subprocess.Popen(  # noqa: S603
                 [*command, "serve", *data, "--listen", url, "--no-browser"],

@@ -10,58 +10,64 @@ from urllib.parse import urlsplit
 
 import click
 
-from promapp_lite.rehearse import appliance, files, generate, mapping, play, report, summary
-from promapp_lite.rehearse.client import Client, Stop
+from promapp_lite.rehearse import appliance, files, mapping, population, progress, report, run, summary
 from promapp_lite.rehearse.directory import Directory
 from promapp_lite.rehearse.escrow import Clock
-from promapp_lite.rehearse.faults import Fault
-from promapp_lite.rehearse.job import Job
-from promapp_lite.rehearse.life import Life
+from promapp_lite.rehearse.job import ProvisioningJob
 from promapp_lite.rehearse.options import with_options
-from promapp_lite.rehearse.progress import Bar
+from promapp_lite.rehearse.protocol import errors
+from promapp_lite.rehearse.protocol.client import Client, Stop
+from promapp_lite.rehearse.protocol.errors import CannotStart, ProvisioningError
+from promapp_lite.rehearse.report import Cycle
+from promapp_lite.rehearse.run import Outcome, Plan
+from promapp_lite.rehearse.workforce import Workforce
 
-FORMS = {False: "without aadOptscim062020", True: "with aadOptscim062020"}
 EPILOG = """\b
 Example:
   promapp-lite rehearse https://people.example.org:8443/api/scim --token-stdin < token.txt
 """
-STOPPED = "stopped before the cleaning was done: look for people and groups of the rehearsal"
+STOPPED = "Stopped before everything was deleted. Look in the target for people and groups of the rehearsal."
 
 
 @click.command(epilog=EPILOG)
 @click.argument("url", required=False)
 @with_options
 def rehearse(**options: Any) -> None:
-    """Play Entra ID's provisioning service against the SCIM endpoint at URL.
+    """Send everything that Entra ID's provisioning service would send to the SCIM endpoint at URL.
 
-    Test Connection, initial cycle, joiners, movers and leavers, retries and restart, in the order
-    and form in which Entra sends them. After each cycle everything is read back and compared.
-    Without URL it starts an appliance of its own and rehearses against that.
+    Test Connection, an initial cycle, joiners, movers and leavers, retries and a restart, in Entra's order
+    and in its form. After each cycle the target is read back and compared with the source; at the end,
+    everything that was created is deleted. Without URL an appliance is started for the rehearsal alone.
 
-    Exit code: 0 all in order, 1 something failed or differs, 2 wrong usage.
+    The report ends with what is now proved, or with what to do next.
+
+    Exit code: 0 everything is in order, 1 something failed or differs, 2 wrong usage.
     """
     check_usage(options)
-    bar = Bar()
     try:
-        directory, table = read_files(options)
-        with interruptible() as stop, target(options) as (url, token):
-            settings = {name: options[name] for name in ("timeout", "ca_file", "insecure")}
-            clients = [Client(url, token, flag=flag, stop=stop, **settings) for flag in forms_of(options)]
-            outcomes = []
-            for client in clients:
-                outcomes.append(one_life(options, client, directory, table, bar))
-                if outcomes[-1].stopped:
-                    break
-    except (Fault, play.Refused, appliance.ApplianceError, ValueError, OSError) as error:
-        bar.clear()
-        raise click.ClickException(explained(error)) from None
+        outcomes = rehearsed(options)
+    except ProvisioningError as error:
+        raise click.ClickException(errors.explanation(error.code, error.reason)) from None
+    except (CannotStart, appliance.ApplianceError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        bar.clear()
         raise click.ClickException(STOPPED) from None
-    finally:
-        bar.clear()
     show(options, outcomes)
     sys.exit(0 if all(outcome.ok for outcome in outcomes) else 1)
+
+
+def rehearsed(options: dict[str, Any]) -> list[Outcome]:
+    """What came of each form of requests that was asked for."""
+    directory, table = read_files(options)
+    settings = {name: options[name] for name in ("timeout", "ca_file", "insecure")}
+    outcomes: list[Outcome] = []
+    with interruptible() as stop, target(options) as (url, token):
+        for flag in (False, True) if options["both_forms"] else (options["flag"],):
+            client = Client(url, token, flag=flag, stop=stop, **settings)
+            outcomes.append(run_one(options, client, source(options, directory), table))
+            if outcomes[-1].stopped:
+                break
+    return outcomes
 
 
 @contextmanager
@@ -122,60 +128,44 @@ def target(options: dict[str, Any]) -> AbstractContextManager[tuple[str, str]]:
     return nullcontext((options["url"], token))
 
 
-def forms_of(options: dict[str, Any]) -> tuple[bool, ...]:
-    """Which forms to play: False without the flag, True with it."""
-    return (False, True) if options["both_forms"] else (options["flag"],)
-
-
 def source(options: dict[str, Any], read: Directory | None) -> Directory:
-    """A directory to play on, its own for each life."""
+    """A fresh directory for each run."""
     if not read:
-        return generate.generate(options["users"], options["groups"], options["seed"])
+        return population.generate(options["users"], options["groups"], options["seed"])
     again = files.load(options["source"])
     if not again.groups:
-        generate.team_up(again, options["groups"], options["seed"])
+        population.team_up(again, options["groups"], options["seed"])
     return again
 
 
-def one_life(
-    options: dict[str, Any],
-    client: Client,
-    read: Directory | None,
-    table: mapping.Table,
-    bar: Bar,
-) -> play.Outcome:
-    """Play one life and say how each cycle went."""
-    directory = source(options, read)
-    job = Job(client, directory, table, options["who"] == "all", Clock(options["hour"]), bar)
-    play.open_door(job, options["yes"])
-
-    def say(cycle: report.Cycle) -> None:
-        bar.clear()
-        click.echo(
-            f"{cycle.name}: {cycle.verdict}, {cycle.requests} requests in {cycle.seconds:.1f} s",
-            err=True,
-        )
-
-    life = Life(directory, options["seed"])
-    return play.play(
-        job, life, options["cycles"], options["retries"], options["keep"], FORMS[client.flag], say
+def run_one(options: dict[str, Any], client: Client, directory: Directory, table: mapping.Table) -> Outcome:
+    """One run, announced, with a line for each cycle."""
+    people, groups = len(directory.people), len(directory.groups)
+    click.echo(
+        f"Provisioning {people} people and {groups} groups to {client.base} as Entra would"
+        f"{'.' if options['keep'] else ', then deleting them again.'}",
+        err=True,
     )
+    job = ProvisioningJob(
+        client, directory, table, options["who"] == "all", Clock(options["hour"]), progress.track
+    )
+    run.connect(job, options["yes"])
+    plan = Plan(options["cycles"], options["retries"], options["keep"])
+    return run.run(job, Workforce(directory, options["seed"]), plan, report_cycle)
 
 
-def explained(error: Exception) -> str:
-    """The one line for stderr."""
-    if isinstance(error, Fault):
-        return f"{error.code}: {error.reason.rstrip('.')}. {error.advice}"
-    return str(error)
+def report_cycle(cycle: Cycle) -> None:
+    """A line on stderr once a cycle is over."""
+    click.echo(f"{cycle.name}: {cycle.verdict}, {cycle.requests} requests in {cycle.seconds:.1f} s", err=True)
 
 
-def show(options: dict[str, Any], outcomes: list[play.Outcome]) -> None:
+def show(options: dict[str, Any], outcomes: list[run.Outcome]) -> None:
     """Print what was asked for: the summary, JSON or CSV."""
     if options["as_json"]:
-        lives = [outcome.document() for outcome in outcomes]
+        runs = [outcome.document() for outcome in outcomes]
         click.echo(
             json.dumps(
-                {"ok": all(each.ok for each in outcomes), "lives": lives},
+                {"ok": all(each.ok for each in outcomes), "lives": runs},
                 ensure_ascii=False,
                 indent=1,
             )

@@ -1,23 +1,36 @@
 """The provisioning job: what it knows of the target, and how it logs what it does."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
-from promapp_lite.rehearse import answers, faults
-from promapp_lite.rehearse.client import Client
 from promapp_lite.rehearse.directory import Directory, Entry
 from promapp_lite.rehearse.escrow import Clock, Escrow
-from promapp_lite.rehearse.faults import Fault
 from promapp_lite.rehearse.mapping import Rule, Table
+from promapp_lite.rehearse.protocol import answers, errors
+from promapp_lite.rehearse.protocol.client import Client
+from promapp_lite.rehearse.protocol.errors import CannotStart, ProvisioningError
 from promapp_lite.rehearse.report import Cycle, Row, tally
 
-REFUSALS = (faults.BAD_REQUEST, "UnprocessableEntity", "NotImplemented", "MethodNotAllowed")
+REFUSALS = (errors.BAD_REQUEST, "UnprocessableEntity", "NotImplemented", "MethodNotAllowed")
 PATIENCE = 10  # requests in a row without an answer before a cycle is given up
+Item = TypeVar("Item")
+
+
+class Track(Protocol):
+    """Passes items through and shows how many of them are done."""
+
+    def __call__(self, label: str, items: Collection[Item]) -> Iterable[Item]:
+        """The items."""
+
+
+def untracked(label: str, items: Collection[Item]) -> Iterable[Item]:
+    """The items, silently."""
+    return items
 
 
 @dataclass
@@ -36,7 +49,7 @@ class Link:
 
 
 @dataclass
-class Job:
+class ProvisioningJob:
     """One target, one source, and everything remembered between cycles."""
 
     client: Client
@@ -44,7 +57,7 @@ class Job:
     table: Table = field(default_factory=Table)
     everyone: bool = False
     clock: Clock = field(default_factory=Clock)
-    tell: Callable[[str, int, int], None] = lambda what, done, total: None
+    track: Track = untracked
     links: dict[str, Link] = field(default_factory=dict)
     attempted: dict[str, str] = field(default_factory=dict)
     sent: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -67,39 +80,32 @@ class Job:
         """The cycle that runs."""
         return self.cycles[-1]
 
-    def find(self, name: str, evidence: str) -> None:
+    def note(self, name: str, evidence: str) -> None:
         """Note a defect of the target under its name; the first evidence is kept."""
         self.findings.setdefault(name, evidence)
 
-    def by_target(self) -> dict[str, str]:
-        """Target id → source id of everything linked."""
-        return {link.id: source_id for source_id, link in self.links.items()}
-
     @contextmanager
-    def entry(self, entry: Entry, reference: bool = False) -> Iterator[Row]:
-        """A log row around work on one object: a Fault fails it and marks the object for escrow.
+    def logged(self, entry: Entry, reference: bool = False) -> Iterator[Row]:
+        """A log row around work on one object; a ProvisioningError fails it and puts the object into escrow.
 
-        A row without an action means nothing had to be done and is not logged. A fatal Fault
-        is passed on: it ends the cycle.
+        A row without an action means nothing had to be done and is not logged. A fatal error is
+        raised again: it ends the cycle.
         """
-        row, start = self.open(entry), time.perf_counter()
+        link = self.links.get(entry.id)
+        row = Row(self.cycle.name, entry.kind, entry.id, entry.name, target_id=link.id if link else None)
+        start = time.perf_counter()
         try:
             yield row
             self.silent = 0
-        except Fault as fault:
-            row.fail(fault)
-            if fault.code in REFUSALS:
-                self.find("RequestRefused", f"{row.action} {row.kind}: {fault.reason}")
-            self.failed[entry.id] = (fault.code, reference and not self.failed.get(entry.id))
-            self.weigh(fault)
+        except ProvisioningError as error:
+            row.fail(error)
+            if error.code in REFUSALS:
+                self.note("RequestRefused", f"{row.action} {row.kind}: {error.reason}")
+            self.failed[entry.id] = (error.code, reference and not self.failed.get(entry.id))
+            self.stop_if_fatal(error)
         finally:
             row.milliseconds = (time.perf_counter() - start) * 1000
             self.close(row)
-
-    def open(self, entry: Entry) -> Row:
-        """An empty row for an object."""
-        link = self.links.get(entry.id)
-        return Row(self.cycle.name, entry.kind, entry.id, entry.name, target_id=link.id if link else None)
 
     def close(self, row: Row) -> None:
         """Log the row if something was done, and count it."""
@@ -109,13 +115,15 @@ class Job:
         self.rows.append(row)
         self.cycle.counts[tally(row)] += 1
 
-    def weigh(self, fault: Fault) -> None:
-        """Pass a fatal fault on, and give up on a target that has stopped answering."""
-        self.silent = self.silent + 1 if fault.status is None else 0
-        if fault.fatal:
-            raise fault
+    def stop_if_fatal(self, error: ProvisioningError) -> None:
+        """Raise a fatal error again; give up on a read-only token and on a target that stopped answering."""
+        if error.status == 403 and self.client.writes == 1:
+            raise CannotStart(errors.explanation(error.code, error.reason)) from None
+        self.silent = self.silent + 1 if error.status is None else 0
+        if error.fatal:
+            raise error
         if self.silent >= PATIENCE:
-            raise Fault(faults.UNAVAILABLE, f"{PATIENCE} requests in a row: {fault.reason}")
+            raise ProvisioningError(errors.UNAVAILABLE, f"{PATIENCE} requests in a row: {error.reason}")
 
     def matched(
         self, entry: Entry, rules: list[Rule], endpoint: str, **query: str
@@ -123,7 +131,7 @@ class Job:
         """Look an object up by its matching attributes in their order; link and answer, or None."""
         values = entry.values(False)
         if not any(rule.value(values) for rule in rules):
-            raise Fault("MissingValues", "The object has no value for a matching attribute.")
+            raise ProvisioningError("MissingValues", "The object has no value for a matching attribute.")
         for rule in rules:
             value = rule.value(values)
             found = answers.search(self, endpoint, rule.target, value, **query) if value else None
@@ -133,9 +141,9 @@ class Job:
 
     def link(self, entry: Entry, found: Any) -> Link:
         """Remember a counterpart that was found; it is ours only when we tried to make it."""
-        other = self.by_target().get(found["id"])
-        if other not in (None, entry.id):
-            raise Fault(
+        other = next((one for one, link in self.links.items() if link.id == found["id"]), entry.id)
+        if other != entry.id:
+            raise ProvisioningError(
                 "DuplicateSourceEntries",
                 f"The target's {found['id']} already belongs to source object {other}.",
             )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from promapp_lite.rehearse import paths, scope
+from promapp_lite.rehearse import scope
+from promapp_lite.rehearse.protocol import paths
 
 ENTERPRISE = paths.ENTERPRISE
 REFERENCES = ("manager", "members")

@@ -1,56 +1,30 @@
-"""A progress bar with rate and time left, on a terminal only."""
+"""A progress bar on stderr while it is a terminal, erased once it is full."""
 
 import sys
-import time
-from typing import TextIO
+from collections.abc import Collection, Iterator
+from typing import TypeVar
 
-WIDTH, EVERY = 24, 0.1
+import click
 
-
-class Bar:
-    """One line that is written over; on anything but a terminal it stays silent."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self.live = self.stream.isatty()
-        self.what, self.start, self.last, self.length = "", 0.0, 0.0, 0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Show that so many of the total are done."""
-        if not self.live:
-            return
-        now = time.monotonic()
-        if what != self.what or done == 0:
-            self.what, self.start, self.last = what, now, 0.0
-        if now - self.last < EVERY and done != total:
-            return
-        self.last = now
-        self.write(line(what, done, total, now - self.start))
-
-    def write(self, text: str) -> None:
-        """Put the text where the last one stood."""
-        self.stream.write("\r" + text.ljust(self.length))
-        self.stream.flush()
-        self.length = len(text)
-
-    def clear(self) -> None:
-        """Take the bar off the screen, so that lines can be printed."""
-        if self.live and self.length:
-            self.write("")
-            self.stream.write("\r")
-            self.length = 0
+Item = TypeVar("Item")
+ERASE_LINE_ABOVE = "\x1b[1A\x1b[2K"
 
 
-def line(what: str, done: int, total: int, passed: float) -> str:
-    """The bar as text: what, bar, count, rate, time left."""
-    if not total:
-        return f"{what:20} {done}"
-    full = WIDTH * done // total
-    rate = done / passed if passed > 0 and done else 0.0
-    left = f"  {clock((total - done) / rate)} left" if rate else ""
-    return f"{what:20} [{'#' * full}{'.' * (WIDTH - full)}] {done}/{total}  {rate:.0f}/s{left}"
+def track(label: str, items: Collection[Item]) -> Iterator[Item]:
+    """The items; a bar shows how many are done, how many a second, and the time left."""
+    if not items or not sys.stderr.isatty():
+        yield from items
+        return
+    steps = max(1, len(items) // 200)
+    bar = click.progressbar(
+        items, label=f"{label:15}", show_pos=True, width=24, file=sys.stderr, update_min_steps=steps
+    )
+    bar.item_show_func = lambda _: rate(bar.time_per_iteration)
+    with bar:
+        yield from bar
+    click.echo(ERASE_LINE_ABOVE, nl=False, err=True)
 
 
-def clock(seconds: float) -> str:
-    """Minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+def rate(seconds: float) -> str | None:
+    """Items a second; None before the first one is done."""
+    return f"{1 / seconds:.0f}/s" if seconds else None

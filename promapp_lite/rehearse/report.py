@@ -3,12 +3,12 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from promapp_lite.rehearse.faults import ADVICE, Fault
-from promapp_lite.rehearse.forms import Change
+from promapp_lite.rehearse.protocol.errors import ProvisioningError, advice
+from promapp_lite.rehearse.protocol.forms import Change
 
 SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
 COLUMNS = (
@@ -45,9 +45,9 @@ class Row:
     milliseconds: float = 0.0
     time: str = ""
 
-    def fail(self, fault: Fault) -> None:
-        """Make it a failure with the fault's code and reason."""
-        self.status, self.code, self.reason = FAILURE, fault.code, fault.reason
+    def fail(self, error: ProvisioningError) -> None:
+        """Make it a failure with the error's code and reason."""
+        self.status, self.code, self.reason = FAILURE, error.code, error.reason
         self.action = self.action or "other"
 
     def skip(self, code: str, reason: str) -> None:
@@ -58,7 +58,7 @@ class Row:
     @property
     def advice(self) -> str | None:
         """The recommended action for a row that did not succeed."""
-        return ADVICE.get(self.code or "")
+        return advice(self.code)
 
     def document(self) -> dict[str, Any]:
         """The row in the shape of Microsoft Graph's provisioningObjectSummary."""
@@ -161,43 +161,30 @@ def as_csv(rows: Iterable[Row]) -> str:
     return out.getvalue()
 
 
-HEADINGS = (
-    "cycle",
-    "create",
-    "update",
-    "disable",
-    "delete",
-    "skipped",
-    "failure",
-    "requests",
-    "writes",
-    "seconds",
-    "target",
-)
-
-
-def cells(cycle: Cycle) -> list[str]:
-    """A cycle as cells of the summary table."""
-    counted = [str(cycle.counts[name]) for name in HEADINGS[1:7]]
-    return [
-        cycle.name,
-        *counted,
-        str(cycle.requests),
-        str(cycle.writes),
-        f"{cycle.seconds:.1f}",
-        cycle.verdict,
-    ]
+# heading → cell; together at most 80 columns
+TABLE: dict[str, Callable[[Cycle], Any]] = {
+    "cycle": lambda cycle: cycle.name,
+    "create": lambda cycle: cycle.counts["create"],
+    "update": lambda cycle: cycle.counts["update"],
+    "disable": lambda cycle: cycle.counts["disable"],
+    "delete": lambda cycle: cycle.counts["delete"],
+    "skip": lambda cycle: cycle.counts[SKIPPED],
+    "fail": lambda cycle: cycle.counts[FAILURE],
+    "requests": lambda cycle: cycle.requests,
+    "time": lambda cycle: f"{cycle.seconds:.1f}",
+    "target": lambda cycle: cycle.verdict.replace("differences", "differ"),
+}
 
 
 def table(cycles: Iterable[Cycle]) -> str:
-    """The summary: a line a cycle, columns aligned."""
-    lines = [list(HEADINGS), *(cells(cycle) for cycle in cycles)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(HEADINGS))]
-    edges = (0, len(HEADINGS) - 1)
-    return "\n".join(
-        "  ".join(
-            cell.ljust(widths[place]) if place in edges else cell.rjust(widths[place])
-            for place, cell in enumerate(line)
-        ).rstrip()
-        for line in lines
-    )
+    """The summary: a line for each cycle, columns aligned."""
+    lines = [list(TABLE), *([str(cell(cycle)) for cell in TABLE.values()] for cycle in cycles)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(aligned(line, widths) for line in lines)
+
+
+def aligned(line: list[str], widths: list[int]) -> str:
+    """Cells under each other: the first and the last to the left, numbers to the right."""
+    first, *numbers, last = line
+    cells = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=False)]
+    return " ".join([first.ljust(widths[0]), *cells, last])

@@ -1,42 +1,51 @@
-"""What a person reads after a rehearsal: a life on one screen."""
+"""What a person reads after a rehearsal: a run on one screen."""
 
 import re
 from collections.abc import Iterable
 
 from promapp_lite.rehearse import findings, report
-from promapp_lite.rehearse.play import Outcome
+from promapp_lite.rehearse.protocol.errors import explanation
+from promapp_lite.rehearse.run import Outcome
 
 SHOWN = 15
-# Ids, filter values and lists of ids: what sets two messages of one kind apart.
+# Ids, filter values and lists of ids: what tells two messages of one kind apart.
 PARTICULAR = re.compile(
     r"(?<=/Users/)[\w-]+|(?<=/Groups/)[\w-]+|\b[0-9a-f]{8}-?[0-9a-f-]{20,}\b"
     r"|(?<= eq \")[^\"]+|\([^)]*, …\)|(?<=operation )\d+"
 )
+PROVED = """\
+Proved: this machine reaches the URL, the token may read and write, and the
+endpoint handles what Entra sends.
+Next: enter this URL and token in Entra and choose Test Connection."""
+NOT_PROVED = """\
+Not proved yet: that Entra can provision to this endpoint.
+Next: correct what stands above, from the top, and rehearse again."""
+STOPPED = "Next: rehearse again and let it finish."
 
 
 def summary(outcome: Outcome) -> str:
-    """A life on one screen: table, failures, differences, findings, verdict."""
+    """A run on one screen: table, failures, differences, findings, verdict, next step."""
     job = outcome.job
     parts = [f"{job.client.base}, {outcome.form}", report.table(job.cycles)]
     failed = [row for row in job.rows if row.status == report.FAILURE]
-    parts += shown("failed", gathered((failure(row), row.source_name) for row in failed))
+    parts += section("failed", by_kind((failure(row), row.source_name) for row in failed))
     compared = [cycle for cycle in job.cycles if cycle.differences is not None]
     differ = (compared[-1].differences or []) if compared else []
-    parts += shown("differ", gathered(kind_of(text) for text in differ))
-    parts += shown(
-        "found",
-        [f"{name}: {text}. {findings.MEANING[name]}" for name, text in job.findings.items()],
-        most=100,
-    )
-    parts += shown("left behind", outcome.left)
-    return "\n".join([*parts, verdict(outcome)])
+    parts += section("differs from the source", by_kind(kind_of(text) for text in differ))
+    parts += section("found in the endpoint", [finding(*each) for each in job.findings.items()], most=100)
+    parts += section("left behind", outcome.left)
+    return "\n".join([*parts, verdict(outcome), next_step(outcome)])
 
 
 def failure(row: report.Row) -> str:
     """A failed row as a line, without what is particular to its object."""
     reason = PARTICULAR.sub("…", " ".join((row.reason or "").split()))
-    text = f"{row.action} {row.kind}: {row.code}: {reason.rstrip('.')}"
-    return f"{text}. {row.advice or ''}".rstrip()
+    return f"{row.action} {row.kind}: {explanation(row.code, reason)}"
+
+
+def finding(name: str, evidence: str) -> str:
+    """A finding as a line: what it means, what was seen, its name last."""
+    return f"{findings.MEANING[name]} Seen: {evidence}. ({name})"
 
 
 def kind_of(difference: str) -> tuple[str, str]:
@@ -45,7 +54,7 @@ def kind_of(difference: str) -> tuple[str, str]:
     return PARTICULAR.sub("…", said.partition(" is ")[0]), difference
 
 
-def gathered(lines: Iterable[tuple[str, str]]) -> list[str]:
+def by_kind(lines: Iterable[tuple[str, str]]) -> list[str]:
     """Lines of one kind as one: how many, what, and the first example."""
     kinds: dict[str, list[str]] = {}
     for kind, example in lines:
@@ -53,8 +62,8 @@ def gathered(lines: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{len(found)} × {kind} ({found[0]})" for kind, found in kinds.items()]
 
 
-def shown(title: str, lines: list[str], most: int = SHOWN) -> list[str]:
-    """A titled list, shortened; nothing at all when it is empty."""
+def section(title: str, lines: list[str], most: int = SHOWN) -> list[str]:
+    """A titled list, shortened; nothing when it is empty."""
     if not lines:
         return []
     more = [f"  … and {len(lines) - most} more (--json or --csv has them all)"]
@@ -62,12 +71,19 @@ def shown(title: str, lines: list[str], most: int = SHOWN) -> list[str]:
 
 
 def verdict(outcome: Outcome) -> str:
-    """The last line."""
+    """OK or NOT OK, and the sums."""
     job = outcome.job
     how = "stopped" if outcome.stopped else "converged" if outcome.converged else "did not converge"
     failed = sum(row.status == report.FAILURE for row in job.rows)
     return (
         f"{'OK' if outcome.ok else 'NOT OK'}: {how}, {failed} failures, "
         f"{outcome.quiet_writes} writes without a change, {job.client.requests} requests, "
-        f"{outcome.seconds:.1f} s with all reading back"
+        f"{outcome.seconds:.1f} s"
     )
+
+
+def next_step(outcome: Outcome) -> str:
+    """What is proved now, and what to do next."""
+    if outcome.ok:
+        return PROVED
+    return STOPPED if outcome.stopped else NOT_PROVED

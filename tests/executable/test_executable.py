@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -50,30 +51,46 @@ def build(folder):
     return folder / "promapp-lite"
 
 
+def execute(executable, *words, text=None, data=None, check=True):
+    """The finished command."""
+    done = subprocess.run(
+        [executable, *words, *([] if data is None else ["--data-dir", data])],
+        input=text, capture_output=True, text=True, env={}, cwd=executable.parent, timeout=60,
+    )  # fmt: skip
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.fixture
 def run(executable, tmp_path):
     """run(*words, text=None): the finished command, on a data folder of its own."""
+    return partial(execute, executable, data=tmp_path / "data")
 
-    def run(*words, text=None, data=tmp_path / "data", check=True):
-        done = subprocess.run(
-            [executable, *words, *([] if data is None else ["--data-dir", data])],
-            input=text, capture_output=True, text=True, env={}, cwd=executable.parent, timeout=60,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, done.stderr
-        return done
 
-    return run
+@pytest.fixture(scope="session")
+def initialised(executable, tmp_path_factory):
+    """A data folder that `init` made, to be copied, and a token for it."""
+    data = tmp_path_factory.mktemp("initialised") / "data"
+    execute(executable, "init", "--password-stdin", text=PASSWORD, data=data)
+    created = execute(executable, "token", "create", "--description", "tests", data=data)
+    return data, created.stdout.strip()
 
 
 @pytest.fixture
-def serve(executable, tmp_path, run):
-    """serve(): a running service over that folder, with a plain and a TLS port; all are ended."""
+def token(initialised):
+    """A token for what `serve` serves."""
+    return initialised[1]
+
+
+@pytest.fixture
+def serve(executable, tmp_path, initialised):
+    """serve(): a running service over a folder of its own, with a plain and a TLS port; all are ended."""
     running = []
 
-    def serve(init=True):
+    def serve():
         data = tmp_path / "data"
-        if init:
-            run("init", "--password-stdin", text=PASSWORD)
+        if not data.exists():
+            shutil.copytree(initialised[0], data)
         plain, secure = free_port(), free_port()
         listen = ["--listen", f"http://127.0.0.1:{plain}", "--listen", f"https://127.0.0.1:{secure}"]
         process = subprocess.Popen(
@@ -136,14 +153,12 @@ def test_version(run):
 def test_help(run):
     """Help texts are inside: optimising them away would empty Click's help."""
     assert "Azure AD" in run("--help", data=None).stdout
-    assert "Example:" in run("serve", "--help", data=None).stdout
     assert "Example:" in run("rehearse", "--help", data=None).stdout
 
 
-def test_a_user_over_https(serve, run):
-    """init, serve, a token, a user over TLS; SIGTERM ends it with 0 and clears what was unpacked."""
+def test_a_user_over_https(serve, token):
+    """init, a token, serve, a user over TLS; SIGTERM ends it with 0 and clears what was unpacked."""
     service = serve()
-    token = run("token", "create", "--description", "tests").stdout.strip()
     status, user = ask(service, token, "POST", "/Users", {"userName": "ada"})
     assert status == 201
     assert ask(service, token, "GET", f"/Users/{user['id']}")[1]["userName"] == "ada"
@@ -152,35 +167,35 @@ def test_a_user_over_https(serve, run):
     assert list((service.data.parent / "unpacked").iterdir()) == []
 
 
-def test_kill_and_restart(serve, run):
+def test_kill_and_restart(serve, token):
     """After kill -9 nothing goes on serving, the next start takes over, and no acknowledged user is lost."""
     service = serve()
-    token = run("token", "create", "--description", "tests").stdout.strip()
     made = [ask(service, token, "POST", "/Users", {"userName": f"u{n}"})[1]["id"] for n in range(20)]
     child = child_of(service.process)
     service.process.kill()
     service.process.wait(10)
     assert ends(child)
     assert list((service.data.parent / "unpacked").iterdir()) == []
-    again = serve(init=False)
+    again = serve()
     assert all(ask(again, token, "GET", f"/Users/{id}")[0] == 200 for id in made)
     os.kill(child_of(again.process), signal.SIGKILL)
     assert again.process.wait(20) != 0
 
 
-def test_a_second_one_is_refused(serve, run):
-    """One line, exit 1."""
-    serve()
+def test_at_rest(serve, run):
+    """What holds the doors and its starter stay below 52 MB (the goal is 45); a second start is refused."""
+    service = serve()
+    both = (service.process.pid, child_of(service.process))
+    assert sum(resident(pid) for pid in both) <= 52 * 1024
     done = run("serve", "--listen", f"http://127.0.0.1:{free_port()}", check=False)
     assert done.returncode == 1
     assert "already serving" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_backup_and_restore(serve, run, tmp_path):
+def test_backup_and_restore(serve, token, run, tmp_path):
     """While serving a copy; after the end, and a change, back to it under the same ids."""
     service = serve()
-    token = run("token", "create", "--description", "tests").stdout.strip()
     first = ask(service, token, "POST", "/Users", {"userName": "first"})[1]["id"]
     run("backup", str(tmp_path / "copy.db"))
     ask(service, token, "DELETE", f"/Users/{first}")
@@ -188,7 +203,7 @@ def test_backup_and_restore(serve, run, tmp_path):
     service.process.terminate()
     service.process.wait(20)
     run("restore", str(tmp_path / "copy.db"))
-    assert ask(serve(init=False), token, "GET", f"/Users/{first}")[0] == 200
+    assert ask(serve(), token, "GET", f"/Users/{first}")[0] == 200
 
 
 def test_an_older_database(run, tmp_path):
@@ -219,13 +234,6 @@ def test_alone(executable, tmp_path):
 def test_its_size(executable):
     """An admin downloads it: 16 MB at most."""
     assert executable.stat().st_size <= 16 * 1024 * 1024
-
-
-def test_its_memory(serve):
-    """At rest what holds the doors and its starter take no more than they did; the goal is 45 MB."""
-    service = serve()
-    both = (service.process.pid, child_of(service.process))
-    assert sum(resident(pid) for pid in both) <= 52 * 1024
 
 
 def resident(pid):

@@ -1,4 +1,4 @@
-"""A small SCIM server in memory, sound unless told to have a defect; and a proxy that fails."""
+"""A small SCIM server in memory, with defects and network failures on request, and a run against it."""
 
 import json
 import re
@@ -6,10 +6,15 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from promapp_lite.rehearse import population, run
+from promapp_lite.rehearse.job import ProvisioningJob
+from promapp_lite.rehearse.protocol.client import Client, Stop
+from promapp_lite.rehearse.protocol.errors import ProvisioningError
+from promapp_lite.rehearse.workforce import Workforce
 
 TOKEN = "pms_test-token"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -258,63 +263,54 @@ def listening(respond: Callable[[Handler, str, Any], tuple[int, Any] | None]) ->
             thread.join()
 
 
-@contextmanager
-def serving(target: Target) -> Iterator[str]:
-    """The Tenant URL of a target."""
-
-    def respond(handler: Handler, method: str, body: Any) -> tuple[int, Any] | None:
-        target.log.append((method, handler.path, body, dict(handler.headers)))
-        if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return Target.error(401, "bad token")
-        return target.answer(method, handler.path, body)
-
-    with listening(respond) as url:
-        yield f"{url}/api/scim"
-
-
-# What the proxy may do to a request: before passing it on, or instead of passing the answer back.
+# What may happen to a request: fate(number, method, path) gives None, or one of
+# "500", "401", "429" …: answered so in the target's place; "refuse": hung up at once;
+# "drop": carried out, then hung up; "stall": carried out, and answered when the test is over.
 Fate = Callable[[int, str, str], str | None]
 
 
 @contextmanager
-def proxied(url: str, fate: Fate, delay: float = 1.0) -> Iterator[str]:
-    """The URL of a proxy that asks `fate(number, method, path)` what goes wrong with a request:
-
-    "500", "401" and "429" answer in the target's place, "drop" passes the request on and hangs
-    up, "stall" passes it on and answers too late, "refuse" hangs up at once.
-    """
-    parts, count, lock = urlsplit(url), iter(range(10**9)), threading.Lock()
+def serving(target: Target, fate: Fate = lambda number, method, path: None) -> Iterator[str]:
+    """The Tenant URL of a target, reached over a network with this fate."""
+    count, over = iter(range(10**9)), threading.Event()
 
     def respond(handler: Handler, method: str, body: Any) -> tuple[int, Any] | None:
-        with lock:
-            what = fate(next(count), method, handler.path)
+        what = fate(next(count), method, handler.path)
         if what == "refuse":
             return None
         if what and what.isdigit():
             return Target.error(int(what), "the proxy says no")
-        found = forward(parts.netloc, handler, method, body)
+        target.log.append((method, handler.path, body, dict(handler.headers)))
+        if handler.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return Target.error(401, "bad token")
+        found = target.answer(method, handler.path, body)
         if what == "stall":
-            threading.Event().wait(delay)
-        return None if what == "drop" else found
+            over.wait()
+        return None if what else found
 
-    with listening(respond) as base:
-        yield base + parts.path
+    with listening(respond) as url:
+        try:
+            yield f"{url}/api/scim"
+        finally:
+            over.set()
 
 
-def forward(netloc: str, handler: Handler, method: str, body: Any) -> tuple[int, Any]:
-    """The target's answer to the request."""
-    link = HTTPConnection(netloc, timeout=30)
-    data = None if body is None else json.dumps(body)
-    link.request(
-        method,
-        handler.path,
-        data,
-        {
-            "Authorization": handler.headers.get("Authorization", ""),
-            "Content-Type": "application/scim+json",
-        },
-    )
-    raw = link.getresponse()
-    text = raw.read().decode()
-    link.close()
-    return raw.status, text or None
+def rehearsed(
+    url: str,
+    token: str = TOKEN,
+    *,
+    people: int = 40,
+    groups: int = 10,
+    plan: run.Plan = run.Plan(3, 1),  # noqa: B008 (immutable)
+    flag: bool = False,
+    timeout: float = 5.0,
+    stop: Stop | None = None,
+) -> run.Outcome:
+    """What a rehearsal of a made-up directory comes to; it ends when Test Connection fails."""
+    directory = population.generate(people, groups, 1)
+    job = ProvisioningJob(Client(url, token, flag=flag, timeout=timeout, stop=stop), directory)
+    try:
+        run.connect(job, yes=False)
+    except ProvisioningError:
+        return run.Outcome(job)
+    return run.run(job, Workforce(directory, 1), plan, lambda cycle: None)

@@ -1,38 +1,28 @@
 """Targets with one seeded defect each: every one is found and called by its name."""
 
 import pytest
-from helpers.rehearse_target import TOKEN, Target, serving
+from helpers.rehearse_target import Target, rehearsed, serving
 
-from promapp_lite.rehearse import findings, generate, play
-from promapp_lite.rehearse.client import Client
-from promapp_lite.rehearse.faults import Fault
-from promapp_lite.rehearse.job import Job
-from promapp_lite.rehearse.life import Life
+from promapp_lite.rehearse import findings
 
 
-def live(*defects, flag=False):
-    """A small life at a target with these defects."""
+def outcome_at(*defects, flag=False):
+    """What a small rehearsal comes to at a target with these defects."""
     with serving(Target(*defects)) as url:
-        directory = generate.generate(40, 10, 1)
-        job = Job(Client(url, TOKEN, flag=flag), directory)
-        try:
-            play.open_door(job, yes=False)
-        except Fault:
-            return play.Outcome(job, "")
-        return play.play(job, Life(directory, 1), 3, 1, False, "", lambda cycle: None)
+        return rehearsed(url, people=30, groups=10, flag=flag)
 
 
 def test_a_sound_target_has_no_findings():
     """Nothing is found where nothing is wrong."""
     for flag in (False, True):
-        outcome = live(flag=flag)
+        outcome = outcome_at(flag=flag)
         assert outcome.job.findings == {}
         assert outcome.ok
 
 
 def test_cleaning_up_is_looked_after():
     """A target that says deleted and keeps everything: what is left is named."""
-    assert len(live("ignores-delete").left) > 40
+    assert len(outcome_at("ignores-delete").left) > 20
 
 
 DEFECTS = {
@@ -53,7 +43,7 @@ DEFECTS = {
 @pytest.mark.parametrize(("defect", "name"), DEFECTS.items())
 def test_each_defect_is_named(defect, name):
     """The finding stands in the outcome with evidence, and the rehearsal is not OK."""
-    outcome = live(defect)
+    outcome = outcome_at(defect)
     assert name in outcome.defects
     assert outcome.defects[name]
     assert not outcome.ok
@@ -66,14 +56,14 @@ def test_each_defect_is_named(defect, name):
 )
 def test_remarks_break_nothing(defect, name):
     """What Entra can live with is told, and the rehearsal is OK all the same."""
-    outcome = live(defect)
+    outcome = outcome_at(defect)
     assert name in outcome.job.findings
     assert outcome.ok
 
 
 def test_with_the_flag_false_is_a_boolean():
     """The defect of reading "False" as true does not show with the flag: it is why it exists."""
-    assert live("false-is-true", flag=True).ok
+    assert outcome_at("false-is-true", flag=True).ok
 
 
 def test_every_finding_has_a_meaning():
@@ -85,7 +75,7 @@ def test_every_finding_has_a_meaning():
 
     text = "".join(
         file.read_text("utf-8")
-        for file in Path(room.__file__).parent.glob("*.py")
+        for file in Path(room.__file__).parent.rglob("*.py")
         if file.name != "findings.py"
     )
     named = {name for name in re.findall(r'"([A-Z][A-Za-z0-9]+)"', text) if name in findings.MEANING}

@@ -5,10 +5,10 @@ import unicodedata
 
 import pytest
 
-from promapp_lite.rehearse import files, generate
+from promapp_lite.rehearse import files, population
 from promapp_lite.rehearse.directory import DEFAULT_ACCESS, GUEST, Directory, Group, Person
 from promapp_lite.rehearse.files import SourceError
-from promapp_lite.rehearse.life import EVENTS, Life
+from promapp_lite.rehearse.workforce import EVENTS, Workforce
 
 
 def picture(directory):
@@ -24,14 +24,14 @@ def picture(directory):
 
 def test_the_same_seed_the_same_directory():
     """A rehearsal can be repeated exactly; another seed is another company."""
-    one, two, other = (picture(generate.generate(80, 10, seed)) for seed in (1, 1, 2))
+    one, two, other = (picture(population.generate(80, 10, seed)) for seed in (1, 1, 2))
     assert one == two
     assert one != other
 
 
-def test_it_is_as_mixed_as_life():
+def test_it_is_mixed():
     """Many scripts, managers, departments, disabled people, guests, missing mails, no access."""
-    directory = generate.generate(500, 40, 1)
+    directory = population.generate(500, 40, 1)
     people = list(directory.people.values())
     letters = {
         unicodedata.name(char).split()[0]
@@ -81,7 +81,7 @@ def test_access_comes_by_person_or_group():
 
 def test_purging_leaves_no_reference():
     """Who is gone is in no group and nobody's manager, and what that changed is marked so."""
-    directory = generate.generate(60, 5, 3)
+    directory = population.generate(60, 5, 3)
     boss = next(one.manager for one in directory.people.values() if one.manager)
     before = directory.tick
     directory.purge(directory.people[boss])
@@ -93,32 +93,32 @@ def test_purging_leaves_no_reference():
 
 def test_every_event_happens():
     """In three stretches of time everything a company knows happens at least once."""
-    directory = generate.generate(300, 30, 1)
-    life = Life(directory, 1)
+    directory = population.generate(300, 30, 1)
+    workforce = Workforce(directory, 1)
     sums = dict.fromkeys((name for name, _, _ in EVENTS), 0)
     for _ in range(3):
-        for name, times in life.go_on().items():
+        for name, times in workforce.advance().items():
             sums[name] += times
     assert all(sums.values()), sums
 
 
-def test_life_is_repeatable():
+def test_events_are_repeatable():
     """The same seed, the same history."""
-    one, two = generate.generate(60, 10, 5), generate.generate(60, 10, 5)
+    one, two = population.generate(60, 10, 5), population.generate(60, 10, 5)
     for directory in (one, two):
-        life = Life(directory, 5)
-        life.go_on()
-        life.go_on()
+        workforce = Workforce(directory, 5)
+        workforce.advance()
+        workforce.advance()
     assert picture(one) == picture(two)
 
 
 @pytest.mark.parametrize(("people", "groups"), [(1, 0), (1, 1), (2, 1), (3, 2)])
-def test_tiny_companies_live_on(people, groups):
+def test_tiny_companies_go_on(people, groups):
     """Events that find nobody simply do not happen."""
-    directory = generate.generate(people, groups, 1)
-    life = Life(directory, 1)
+    directory = population.generate(people, groups, 1)
+    workforce = Workforce(directory, 1)
     for _ in range(5):
-        life.go_on()
+        workforce.advance()
     assert directory.people
 
 

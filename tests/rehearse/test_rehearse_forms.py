@@ -2,9 +2,9 @@
 
 import pytest
 
-from promapp_lite.rehearse import forms
-from promapp_lite.rehearse.forms import Change
-from promapp_lite.rehearse.paths import ENTERPRISE
+from promapp_lite.rehearse.protocol import forms
+from promapp_lite.rehearse.protocol.forms import Change
+from promapp_lite.rehearse.protocol.paths import ENTERPRISE
 
 WORK = 'emails[type eq "work"].value'
 NUMBER = f"{ENTERPRISE}:employeeNumber"

@@ -7,7 +7,7 @@ import pytest
 from promapp_lite.rehearse import mapping, scope
 from promapp_lite.rehearse.directory import GUEST, Person
 from promapp_lite.rehearse.mapping import MappingError
-from promapp_lite.rehearse.paths import ENTERPRISE
+from promapp_lite.rehearse.protocol.paths import ENTERPRISE
 
 ZOE = Person(
     "id-1",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promapp_lite.rehearse import paths
-from promapp_lite.rehearse.paths import ENTERPRISE, USER, Path
+from promapp_lite.rehearse.protocol import paths
+from promapp_lite.rehearse.protocol.paths import ENTERPRISE, USER, Path
 
 PERSON = {
     "userName": "a@b.example",

@@ -1,25 +1,21 @@
 """A network that fails: the rehearsal converges or reports, and never doubles a person."""
 
 from collections import Counter
+from itertools import count
 from random import Random
 
 import pytest
-from helpers.rehearse_target import TOKEN, Target, proxied, serving
+from helpers.rehearse_target import Target, rehearsed, serving
 
-from promapp_lite.rehearse import generate, play
-from promapp_lite.rehearse.client import Client
-from promapp_lite.rehearse.job import Job
-from promapp_lite.rehearse.life import Life
+from promapp_lite.rehearse.protocol.client import Stop
 from promapp_lite.rehearse.report import FAILURE
+from promapp_lite.rehearse.run import Plan
 
 
-def live(target, fate, *, people=40, retries=12, timeout=5.0, delay=1.0, keep=True, cycles=2):
-    """A life through a proxy with this fate."""
-    with serving(target) as url, proxied(url, fate, delay) as base:
-        directory = generate.generate(people, 10, 1)
-        job = Job(Client(base, TOKEN, timeout=timeout), directory)
-        play.open_door(job, yes=False)
-        return play.play(job, Life(directory, 1), cycles, retries, keep, "", lambda cycle: None)
+def outcome_over(fate, target, retries=12, keep=True, cycles=2, **settings):
+    """What a rehearsal comes to over a network with this fate."""
+    with serving(target, fate) as url:
+        return rehearsed(url, plan=Plan(cycles, retries, keep), **{"people": 20, "groups": 6} | settings)
 
 
 def names(target):
@@ -51,7 +47,7 @@ def now_and_then(what, percent, writes_only=False, seed=1):
 def test_it_converges_in_spite_of(what, percent, codes):
     """Errors before the target, and answers lost after the write: all in order in the end."""
     target = Target()
-    outcome = live(target, now_and_then(what, percent, writes_only=True))
+    outcome = outcome_over(now_and_then(what, percent, writes_only=True), target)
     failed = {row.code for row in outcome.job.rows if row.status == FAILURE}
     assert codes <= failed <= codes | {"ReferenceNotFound"}
     assert outcome.converged, outcome.job.cycles[-1].differences
@@ -64,7 +60,7 @@ def test_it_converges_in_spite_of(what, percent, codes):
 def test_lost_answers_never_double_a_person():
     """Every third write is carried out without an answer: found again, not made again."""
     target = Target("doubles")  # nothing but Entra's own search keeps people single
-    outcome = live(target, now_and_then("drop", 33, writes_only=True))
+    outcome = outcome_over(now_and_then("drop", 33, writes_only=True), target)
     assert max(names(target).values()) == 1
     assert not [name for name in outcome.job.findings if name == "DoubledObjects"]
     assert outcome.converged
@@ -72,9 +68,14 @@ def test_lost_answers_never_double_a_person():
 
 def test_answers_that_come_too_late():
     """Timeout: retried, converged, nobody twice."""
+    writes = count(1)
+
+    def fate(number, method, path):
+        return "stall" if number > 4 and method != "GET" and next(writes) in (3, 17) else None
+
     target = Target()
-    outcome = live(target, now_and_then("stall", 4, writes_only=True), timeout=0.3, delay=0.6, cycles=1)
-    assert "Timeout" in {row.code for row in outcome.job.rows}
+    outcome = outcome_over(fate, target, timeout=0.4, cycles=1)
+    assert [row.code for row in outcome.job.rows].count("Timeout") == 2
     assert outcome.converged
     assert max(names(target).values()) == 1
 
@@ -82,7 +83,7 @@ def test_answers_that_come_too_late():
 def test_a_token_that_dies_on_the_way():
     """401 in the middle and ever after: quarantined, reported, exit 1, and nothing doubled."""
     target = Target()
-    outcome = live(target, lambda number, *_: "401" if number > 30 else None, retries=2)
+    outcome = outcome_over(lambda number, *_: "401" if number > 30 else None, target, retries=2)
     assert outcome.job.quarantine
     assert not outcome.ok
     assert max(names(target).values()) == 1
@@ -96,7 +97,7 @@ def test_a_token_that_dies_on_the_way():
 
 def test_a_token_that_fails_now_and_then():
     """401 from a flickering gateway: a quarantine each time, converged in the end."""
-    outcome = live(Target(), now_and_then("401", 1), retries=40)
+    outcome = outcome_over(now_and_then("401", 1), Target(), retries=40)
     assert outcome.converged
     assert any(cycle.quarantine for cycle in outcome.job.cycles)
 
@@ -104,25 +105,25 @@ def test_a_token_that_fails_now_and_then():
 def test_too_many_requests_are_waited_out(monkeypatch):
     """429 is repeated after a pause, without a failure."""
     pauses = []
-    monkeypatch.setattr("promapp_lite.rehearse.client.time.sleep", pauses.append)
-    outcome = live(Target(), lambda number, *_: "429" if number % 7 == 6 else None, cycles=1)
+    monkeypatch.setattr("promapp_lite.rehearse.protocol.client.time.sleep", pauses.append)
+    outcome = outcome_over(lambda number, *_: "429" if number % 7 == 6 else None, Target(), cycles=1)
     assert outcome.ok
     assert set(pauses) >= {1.0}
 
 
-def test_it_cleans_up_through_a_bad_network():
+def test_it_cleans_up_over_a_bad_network():
     """What was posted without an answer is found and deleted, too."""
     target = Target()
-    outcome = live(target, now_and_then("drop", 25, writes_only=True), keep=False, retries=1)
+    outcome = outcome_over(now_and_then("drop", 25, writes_only=True), target, keep=False, retries=1)
     assert outcome.left == []
     assert target.store == {"Users": {}, "Groups": {}}
 
 
 def test_what_cannot_be_cleaned_up_is_named():
-    """A target that refuses DELETE is told about, and it is not OK."""
-    outcome = live(
-        Target(),
+    """A target that refuses DELETE is reported, and it is not OK."""
+    outcome = outcome_over(
         lambda number, method, _: "500" if method == "DELETE" else None,
+        Target(),
         keep=False,
         cycles=0,
         people=5,
@@ -133,23 +134,12 @@ def test_what_cannot_be_cleaned_up_is_named():
 
 def test_an_interruption_still_cleans_up():
     """Ctrl-C in the middle of the initial cycle: stopped, and nothing left behind."""
-    target = Target()
+    target, stop = Target(), Stop()
 
     def fate(number, method, path):
-        if number == 40:
-            raise_in_client.append(True)
+        stop.asked = stop.asked or number == 40
 
-    raise_in_client = []
-    with serving(target) as url, proxied(url, fate) as base:
-        directory = generate.generate(40, 5, 1)
-        job = Job(Client(base, TOKEN), directory)
-
-        def tell(what, done, total):
-            if raise_in_client and what != "cleaning up":
-                raise KeyboardInterrupt
-
-        job.tell = tell
-        outcome = play.play(job, Life(directory, 1), 2, 2, False, "", lambda cycle: None)
+    outcome = outcome_over(fate, target, keep=False, stop=stop)
     assert outcome.stopped
     assert not outcome.ok
     assert outcome.left == []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from promapp_lite.rehearse import paths
+from promapp_lite.rehearse.protocol import paths
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ADSCIM = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"

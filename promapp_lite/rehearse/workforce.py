@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from random import Random
 
-from promapp_lite.rehearse import generate
+from promapp_lite.rehearse import population
 from promapp_lite.rehearse.directory import DEFAULT_ACCESS, USER_ROLE, Directory, Group, Person
 
 
-class Life:
-    """The company's history: draws from the seed, and never touches a person twice a cycle."""
+class Workforce:
+    """What happens to a directory; drawn from the seed, at most one event per person and cycle."""
 
     def __init__(self, directory: Directory, seed: int) -> None:
         self.directory = directory
@@ -17,8 +17,8 @@ class Life:
         self.count = 0
         self.joined = len(directory.people)
 
-    def go_on(self) -> dict[str, int]:
-        """One stretch of time; tells how often each event happened."""
+    def advance(self) -> dict[str, int]:
+        """Let one cycle's events happen; event name → how often."""
         self.busy.clear()
         share = max(2, len(self.directory.people) // 50)
         done = {}
@@ -55,171 +55,171 @@ def active(one: Person) -> bool:
     return one.enabled and not one.deleted and one.role == USER_ROLE
 
 
-def change(life: Life, fits: Callable[[Person], bool], act: Callable[[Person], None]) -> bool:
+def change(workforce: Workforce, fits: Callable[[Person], bool], act: Callable[[Person], None]) -> bool:
     """Draw somebody, let it happen to them, log it; False when nobody fits."""
-    one = life.draw(fits)
+    one = workforce.draw(fits)
     if not one:
         return False
     act(one)
-    life.directory.touch(one)
+    workforce.directory.touch(one)
     return True
 
 
-def join(life: Life) -> bool:
+def join(workforce: Workforce) -> bool:
     """Somebody new starts, under a manager who is here."""
-    one = generate.person(life.random, life.joined)
-    life.joined += 1
-    boss = life.draw(active)
+    one = population.person(workforce.random, workforce.joined)
+    workforce.joined += 1
+    boss = workforce.draw(active)
     one.enabled, one.role, one.manager = True, USER_ROLE, boss.id if boss else None
-    life.directory.add(one)
-    life.busy.add(one.id)
+    workforce.directory.add(one)
+    workforce.busy.add(one.id)
     return True
 
 
-def move(life: Life) -> bool:
+def move(workforce: Workforce) -> bool:
     """Somebody takes another post at another place."""
-    return change(life, active, lambda one: one.attributes.update(generate.work(life.random)))
+    return change(workforce, active, lambda one: one.attributes.update(population.work(workforce.random)))
 
 
-def rename(life: Life) -> bool:
+def rename(workforce: Workforce) -> bool:
     """Somebody marries: names, user name and mail change, the object id does not."""
 
     def marry(one: Person) -> None:
-        life.count += 1
-        given, family = one.attributes.get("givenName", ""), f"Ōkawa-{life.count}"
+        workforce.count += 1
+        given, family = one.attributes.get("givenName", ""), f"Ōkawa-{workforce.count}"
         local, at, domain = one.name.rpartition("@")
         one.attributes |= {
             "surname": family,
             "displayName": f"{given} {family}".strip(),
-            "userPrincipalName": f"{local}.okawa{life.count}{at}{domain}",
+            "userPrincipalName": f"{local}.okawa{workforce.count}{at}{domain}",
         }
         if "mail" in one.attributes:
-            one.attributes["mail"] = f"okawa{life.count}@mail.{generate.DOMAIN}"
+            one.attributes["mail"] = f"okawa{workforce.count}@mail.{population.DOMAIN}"
 
-    return change(life, lambda one: active(one) and "userType" not in one.attributes, marry)
+    return change(workforce, lambda one: active(one) and "userType" not in one.attributes, marry)
 
 
-def change_manager(life: Life) -> bool:
+def change_manager(workforce: Workforce) -> bool:
     """Somebody gets another manager."""
-    boss = life.draw(active)
+    boss = workforce.draw(active)
     if not boss:
         return False
     return change(
-        life,
+        workforce,
         lambda one: active(one) and one.manager != boss.id,
         lambda one: setattr(one, "manager", boss.id),
     )
 
 
-def disable(life: Life) -> bool:
+def disable(workforce: Workforce) -> bool:
     """Somebody's account is blocked."""
-    return change(life, active, lambda one: setattr(one, "enabled", False))
+    return change(workforce, active, lambda one: setattr(one, "enabled", False))
 
 
-def enable(life: Life) -> bool:
+def enable(workforce: Workforce) -> bool:
     """A blocked account is opened again."""
     return change(
-        life,
+        workforce,
         lambda one: not one.enabled and not one.deleted and one.role == USER_ROLE,
         lambda one: setattr(one, "enabled", True),
     )
 
 
-def soft_delete(life: Life) -> bool:
+def soft_delete(workforce: Workforce) -> bool:
     """A leaver goes into the recycle bin."""
-    return change(life, active, lambda one: setattr(one, "deleted", True))
+    return change(workforce, active, lambda one: setattr(one, "deleted", True))
 
 
-def restore(life: Life) -> bool:
+def restore(workforce: Workforce) -> bool:
     """A leaver comes back from the recycle bin."""
-    return change(life, lambda one: one.deleted, lambda one: setattr(one, "deleted", False))
+    return change(workforce, lambda one: one.deleted, lambda one: setattr(one, "deleted", False))
 
 
-def hard_delete(life: Life) -> bool:
+def hard_delete(workforce: Workforce) -> bool:
     """The recycle bin lets somebody go for good."""
-    one = life.draw(lambda one: one.deleted)
+    one = workforce.draw(lambda one: one.deleted)
     if one:
-        life.directory.purge(one)
+        workforce.directory.purge(one)
     return bool(one)
 
 
-def unassign(life: Life) -> bool:
+def unassign(workforce: Workforce) -> bool:
     """Somebody loses the application, by themself and through groups."""
 
     def lose(one: Person) -> None:
         one.role = DEFAULT_ACCESS if one.role == USER_ROLE else None
-        for group in life.directory.groups.values():
-            if group.members.pop(one.id, life) is not life:
-                life.directory.touch(group)
+        for group in workforce.directory.groups.values():
+            if group.members.pop(one.id, workforce) is not workforce:
+                workforce.directory.touch(group)
 
-    return change(life, active, lose)
+    return change(workforce, active, lose)
 
 
-def assign(life: Life) -> bool:
+def assign(workforce: Workforce) -> bool:
     """Somebody gets the application."""
     return change(
-        life,
+        workforce,
         lambda one: one.role != USER_ROLE and one.enabled and not one.deleted,
         lambda one: setattr(one, "role", USER_ROLE),
     )
 
 
-def found_group(life: Life) -> bool:
+def found_group(workforce: Workforce) -> bool:
     """A new group with three members."""
-    life.count += 1
-    pool = [one.id for one in life.directory.people.values() if active(one)]
-    group = generate.team(life.random, 100 * life.count + 7, pool, USER_ROLE)
+    workforce.count += 1
+    pool = [one.id for one in workforce.directory.people.values() if active(one)]
+    group = population.team(workforce.random, 100 * workforce.count + 7, pool, USER_ROLE)
     group.members = dict.fromkeys(list(group.members)[:3])
-    life.directory.add(group)
-    life.busy.add(group.id)
+    workforce.directory.add(group)
+    workforce.busy.add(group.id)
     return True
 
 
-def rename_group(life: Life) -> bool:
+def rename_group(workforce: Workforce) -> bool:
     """A group gets another name."""
-    group = life.draw_group(lambda group: True)
+    group = workforce.draw_group(lambda group: True)
     if not group:
         return False
-    life.count += 1
-    group.attributes["displayName"] += f" – neu {life.count}"
-    life.directory.touch(group)
+    workforce.count += 1
+    group.attributes["displayName"] += f" – neu {workforce.count}"
+    workforce.directory.touch(group)
     return True
 
 
-def add_members(life: Life) -> bool:
+def add_members(workforce: Workforce) -> bool:
     """People join a group."""
-    pool = [one.id for one in life.directory.people.values() if active(one)]
-    group = life.draw_group(lambda group: len(group.members) < len(pool))
+    pool = [one.id for one in workforce.directory.people.values() if active(one)]
+    group = workforce.draw_group(lambda group: len(group.members) < len(pool))
     if not group:
         return False
-    group.members |= dict.fromkeys(life.random.sample(pool, min(3, len(pool))))
-    life.directory.touch(group)
+    group.members |= dict.fromkeys(workforce.random.sample(pool, min(3, len(pool))))
+    workforce.directory.touch(group)
     return True
 
 
-def remove_members(life: Life) -> bool:
+def remove_members(workforce: Workforce) -> bool:
     """People leave a group, some stay."""
-    group = life.draw_group(lambda group: len(group.members) > 2)
+    group = workforce.draw_group(lambda group: len(group.members) > 2)
     if not group:
         return False
-    for one in life.random.sample(list(group.members), 2):
+    for one in workforce.random.sample(list(group.members), 2):
         del group.members[one]
-    life.directory.touch(group)
+    workforce.directory.touch(group)
     return True
 
 
-def dissolve(life: Life) -> bool:
+def dissolve(workforce: Workforce) -> bool:
     """A group is deleted, when there are others left."""
-    if len(life.directory.groups) < 5:
+    if len(workforce.directory.groups) < 5:
         return False
-    group = life.draw_group(lambda group: len(group.members) < 10)
+    group = workforce.draw_group(lambda group: len(group.members) < 10)
     if group:
-        life.directory.purge(group)
+        workforce.directory.purge(group)
     return bool(group)
 
 
 # (name in the report, what happens, whether it grows with the company)
-EVENTS: tuple[tuple[str, Callable[[Life], bool], bool], ...] = (
+EVENTS: tuple[tuple[str, Callable[[Workforce], bool], bool], ...] = (
     ("restored", restore, False),
     ("hard deleted", hard_delete, False),
     ("enabled", enable, False),

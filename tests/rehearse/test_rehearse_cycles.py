@@ -4,15 +4,15 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from helpers.rehearse_target import TOKEN, Target, proxied, serving
+from helpers.rehearse_target import TOKEN, Target, serving
 
-from promapp_lite.rehearse import check, cleanup, play, service
-from promapp_lite.rehearse.client import Client
+from promapp_lite.rehearse import checks, cleanup, cycles, run
 from promapp_lite.rehearse.directory import DEFAULT_ACCESS, Directory, Group, Person
 from promapp_lite.rehearse.escrow import HOUR, Escrow, due
-from promapp_lite.rehearse.faults import Fault
-from promapp_lite.rehearse.job import Job
-from promapp_lite.rehearse.paths import ENTERPRISE
+from promapp_lite.rehearse.job import ProvisioningJob
+from promapp_lite.rehearse.protocol.client import Client
+from promapp_lite.rehearse.protocol.errors import ProvisioningError
+from promapp_lite.rehearse.protocol.paths import ENTERPRISE
 
 
 def company():
@@ -26,16 +26,10 @@ def company():
 
 @contextmanager
 def job_at(target, directory=None, flag=False, fate=None, **settings):
-    """A job against a target, through a failing proxy if there is a fate."""
-    with serving(target) as url:
-        through = proxied(url, fate) if fate else None
-        try:
-            base = through.__enter__() if through else url
-            client = Client(base, TOKEN, flag=flag, timeout=5)
-            yield Job(client, directory or company(), **settings)
-        finally:
-            if through:
-                through.__exit__(None, None, None)
+    """A job against a target, over a failing network if there is a fate."""
+    with serving(target, fate or (lambda *request: None)) as url:
+        client = Client(url, TOKEN, flag=flag, timeout=5)
+        yield ProvisioningJob(client, directory or company(), **settings)
 
 
 def calls(target, since=0):
@@ -75,7 +69,7 @@ def test_the_order_of_the_initial_cycle():
     """Probe, then match and create each, references last."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         seen = calls(target)
     assert [call.partition("+eq+")[0] for call in seen[:2]] == [
         "GET /Users?filter=userName",
@@ -97,7 +91,7 @@ def test_the_headers():
     """Bearer, ADSCIMVersion, no User-Agent, no Accept; the SCIM type on bodies only."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
     get, post = (next(call[3] for call in target.log if call[0] == verb) for verb in ("GET", "POST"))
     assert get["Authorization"] == f"Bearer {TOKEN}"
     assert get["ADSCIMVersion"] == "5.0"
@@ -109,8 +103,8 @@ def test_the_flag_stays_in_the_query():
     """A Tenant URL with the flag turns it on, and every request carries it."""
     target = Target()
     with serving(target) as url:
-        job = Job(Client(f"{url}/?aadOptscim062020", TOKEN), company())
-        service.initial(job)
+        job = ProvisioningJob(Client(f"{url}/?aadOptscim062020", TOKEN), company())
+        cycles.initial(job)
     assert job.client.flag
     assert all("aadOptscim062020" in path for _, path, _, _ in target.log)
 
@@ -119,16 +113,16 @@ def test_a_later_change():
     """GET by id, PATCH of what differs, nobody else is touched; the watermark moves."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         mark = len(target.log)
         change(job, "ben", attributes=entry(job, "ben").attributes | {"displayName": "Benno"})
-        cycle = service.incremental(job, "next")
+        cycle = cycles.incremental(job, "next")
         assert calls(target, mark)[2:] == ["GET /Users/<ben@x>", "PATCH /Users/<ben@x>"]
         assert cycle.counts == {"update": 1}
         body = target.log[-1][2]
         assert body["Operations"] == [{"op": "Replace", "path": "displayName", "value": "Benno"}]
         mark = len(target.log)
-        service.incremental(job, "quiet")
+        cycles.incremental(job, "quiet")
         assert len(target.log) == mark + 2, "with no change only the probe is sent"
 
 
@@ -136,8 +130,8 @@ def test_an_unchanged_restart_writes_nothing():
     """Everything is read and compared, nothing is written."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
-        cycle = service.restart(job, "unchanged")
+        cycles.initial(job)
+        cycle = cycles.restart(job, "unchanged")
     assert (cycle.writes, cycle.requests) == (0, 5)
 
 
@@ -156,9 +150,9 @@ def test_leavers_are_disabled(event, verb, flag):
     target, directory = Target(), company()
     directory.groups.clear()
     with job_at(target, directory, flag=flag) as job:
-        service.initial(job)
+        cycles.initial(job)
         change(job, "ben", **event)
-        cycle = service.incremental(job, "leaver")
+        cycle = cycles.incremental(job, "leaver")
         method, _, body, _ = target.log[-1]
         assert method == verb
         assert cycle.counts == {"disable": 1}
@@ -169,24 +163,24 @@ def test_leavers_are_disabled(event, verb, flag):
         ]
         assert user(target, "ben@x")["active"] is False
         change(job, "ben", enabled=True, deleted=False, role="User")
-        service.incremental(job, "back")
+        cycles.incremental(job, "back")
         assert user(target, "ben@x")["active"] is True
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 def test_hard_delete():
     """DELETE; the group needs no further request, the reports keep a manager who is gone."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         change(job, "ann", deleted=True)
-        service.incremental(job, "soft")
+        cycles.incremental(job, "soft")
         job.directory.purge(entry(job, "ann"))
         mark = len(target.log)
-        cycle = service.incremental(job, "hard")
+        cycle = cycles.incremental(job, "hard")
         assert [call.split()[0] for call in calls(target, mark)[2:]] == ["GET", "GET", "DELETE"]
         assert cycle.counts == {"delete": 1}
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 def test_unassigned_then_deleted_is_only_disabled():
@@ -194,11 +188,11 @@ def test_unassigned_then_deleted_is_only_disabled():
     target, directory = Target(), company()
     directory.groups.clear()
     with job_at(target, directory) as job:
-        service.initial(job)
+        cycles.initial(job)
         change(job, "ben", role=None)
-        service.incremental(job, "unassigned")
+        cycles.incremental(job, "unassigned")
         job.directory.purge(entry(job, "ben"))
-        service.incremental(job, "deleted")
+        cycles.incremental(job, "deleted")
         assert user(target, "ben@x")["active"] is False
         assert cleanup.leave(job) == []
         assert target.store == {"Users": {}, "Groups": {}}
@@ -211,12 +205,12 @@ def test_never_provisioned_people_are_skipped():
     directory.add(Person("d", {"userPrincipalName": "d@x"}, role=DEFAULT_ACCESS))
     target = Target()
     with job_at(target, directory) as job:
-        cycle = service.initial(job)
+        cycle = cycles.initial(job)
         assert cycle.counts["skipped"] == 2
         reasons = {row.source_name: row.code for row in job.rows if row.status == "skipped"}
         assert reasons == {"c@x": "EntrySynchronizationSkipped", "d@x": "NotEffectivelyEntitled"}
     with job_at(Target(), directory, everyone=True) as job:
-        assert service.initial(job).counts["skipped"] == 1
+        assert cycles.initial(job).counts["skipped"] == 1
 
 
 def test_references_to_somebody_out_of_scope_wait_for_a_restart():
@@ -224,17 +218,17 @@ def test_references_to_somebody_out_of_scope_wait_for_a_restart():
     target, directory = Target(), company()
     directory.people["ann"].enabled = False
     with job_at(target, directory) as job:
-        service.initial(job)
+        cycles.initial(job)
         change(job, "ann", enabled=True)
-        service.incremental(job, "ann is here")
+        cycles.incremental(job, "ann is here")
         group = next(iter(target.store["Groups"].values()))
         assert [each["value"] for each in group["members"]] == [user(target, "ben@x")["id"]]
         assert "manager" not in user(target, "ben@x").get(ENTERPRISE, {})
-        assert check.compare(job) == []
-        service.restart(job, "restart")
+        assert checks.compare(job) == []
+        cycles.restart(job, "restart")
         assert len(next(iter(target.store["Groups"].values()))["members"]) == 2
         assert user(target, "ben@x")[ENTERPRISE]["manager"] == {"value": user(target, "ann@x")["id"]}
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 @pytest.mark.parametrize("flag", [False, True])
@@ -242,27 +236,27 @@ def test_members_leave_and_the_rest_are_added_again(flag):
     """Removing one re-sends those who stay, and the group ends as it should."""
     target = Target()
     with job_at(target, flag=flag) as job:
-        service.initial(job)
+        cycles.initial(job)
         mark = len(target.log)
         change(job, "team", members={"ben": None})
-        service.incremental(job, "ann leaves")
+        cycles.incremental(job, "ann leaves")
         assert calls(target, mark)[3:] == ["PATCH /Groups/<Team & Co>"] * 2 or flag
         verbs = [call[2]["Operations"][0]["op"].lower() for call in target.log[mark:] if call[0] == "PATCH"]
         assert verbs == ["remove", "add"]
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 def test_a_group_that_leaves_scope_is_deleted():
     """A group has no active: it is deleted, and created anew when it returns."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         change(job, "team", role=None)
-        assert service.incremental(job, "out").counts["delete"] == 1
+        assert cycles.incremental(job, "out").counts["delete"] == 1
         assert not target.store["Groups"]
         change(job, "team", role="User")
-        service.incremental(job, "in")
-        assert check.compare(job) == []
+        cycles.incremental(job, "in")
+        assert checks.compare(job) == []
 
 
 def test_access_through_a_group():
@@ -270,13 +264,13 @@ def test_access_through_a_group():
     target, directory = Target(), company()
     directory.people["ben"].role = None
     with job_at(target, directory) as job:
-        service.initial(job)
+        cycles.initial(job)
         assert user(target, "ben@x")["active"] is True
         change(job, "team", members={"ann": None})
-        assert service.incremental(job, "ben leaves the team").counts["disable"] == 1
+        assert cycles.incremental(job, "ben leaves the team").counts["disable"] == 1
         assert user(target, "ben@x")["active"] is False
         change(job, "team", members={"ann": None, "ben": None})
-        service.incremental(job, "ben is back")
+        cycles.incremental(job, "ben is back")
         assert user(target, "ben@x")["active"] is True
 
 
@@ -284,11 +278,11 @@ def test_nulls_are_skipped():
     """A value cleared in the source stays in the target."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         attributes = dict(entry(job, "ben").attributes)
         del attributes["displayName"]
         change(job, "ben", attributes=attributes)
-        assert service.incremental(job, "cleared").writes == 0
+        assert cycles.incremental(job, "cleared").writes == 0
         assert user(target, "ben@x")["displayName"] == "Ben"
 
 
@@ -297,11 +291,11 @@ def test_people_who_were_there_are_left_alone():
     target = Target()
     target.answer("POST", "/api/scim/Users", {"userName": "BEN@x", "displayName": "Old"})
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         (row,) = [row for row in job.rows if row.source_name == "ben@x"]
         assert (row.status, row.code) == ("skipped", "EntrySynchronizationSkipped")
         assert "displayName" in row.reason
-        assert check.compare(job) == [], "how somebody else's people look is no difference"
+        assert checks.compare(job) == [], "how somebody else's people look is no difference"
         assert cleanup.leave(job) == []
     assert [each["displayName"] for each in target.store["Users"].values()] == ["Old"]
 
@@ -310,9 +304,9 @@ def test_a_double_in_the_target_is_seen():
     """Reading back finds a second person of the same name, whatever its letter case."""
     target = Target("doubles")
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         target.answer("POST", "/api/scim/Users", {"userName": "BEN@x"})
-        assert check.compare(job) == ["ben@x: 2 times in the target"]
+        assert checks.compare(job) == ["ben@x: 2 times in the target"]
         assert "DoubledObjects" in job.findings
 
 
@@ -321,7 +315,7 @@ def test_the_same_name_twice_in_the_source():
     directory = company()
     directory.add(Person("ben2", {"userPrincipalName": "BEN@x"}))
     with job_at(Target(), directory) as job:
-        service.initial(job)
+        cycles.initial(job)
         assert [row.code for row in job.rows if row.status == "failure"] == ["DuplicateSourceEntries"]
 
 
@@ -329,12 +323,12 @@ def test_an_anchor_that_is_gone():
     """Somebody deleted behind Entra's back is InvalidAnchor until a restart."""
     target = Target()
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         del target.store["Users"][user(target, "ben@x")["id"]]
         change(job, "ben")
-        service.incremental(job, "next")
+        cycles.incremental(job, "next")
         assert [row.code for row in job.rows if row.status == "failure"] == ["InvalidAnchor"]
-        assert check.compare(job)
+        assert checks.compare(job)
 
 
 def test_a_conflict_has_its_code_and_advice():
@@ -342,7 +336,7 @@ def test_a_conflict_has_its_code_and_advice():
     target = Target("hides-inactive")
     target.answer("POST", "/api/scim/Users", {"userName": "ben@x", "active": False})
     with job_at(target) as job:
-        service.initial(job)
+        cycles.initial(job)
         row, reference = [row for row in job.rows if row.status == "failure"]
         assert (row.code, reference.code) == ("EntryConflict", "ReferenceNotFound")
         assert "userName ben@x is taken" in row.reason
@@ -360,9 +354,9 @@ def test_somebody_else_is_faster():
             raced.append(target.answer("POST", path, {"userName": "ann@x", "displayName": "Hers"}))
 
     with job_at(target, fate=fate) as job:
-        service.initial(job)
+        cycles.initial(job)
         assert job.rows[0].code == "EntryConflict"
-        service.incremental(job, "next")
+        cycles.incremental(job, "next")
         assert not job.links["ann"].made
         assert cleanup.leave(job) == []
     assert [each["displayName"] for each in target.store["Users"].values()] == ["Hers"]
@@ -409,30 +403,30 @@ def test_bad_credentials_quarantine_and_heal():
         return "401" if bad else None
 
     with job_at(target, fate=fate) as job:
-        cycle = service.initial(job)
+        cycle = cycles.initial(job)
         assert cycle.quarantine == job.quarantine == "Unauthorized"
         assert len(target.store["Users"]) == 1
-        cycle = service.incremental(job, "still bad")
+        cycle = cycles.incremental(job, "still bad")
         assert cycle.quarantine.endswith("CredentialValidationFailure")
         assert cycle.requests == 1
         before = job.clock.now
         bad.clear()
-        service.incremental(job, "healed")
+        cycles.incremental(job, "healed")
         assert job.clock.now - before == 24 * HOUR
         assert job.quarantine is None
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 def test_an_aborted_cycle_keeps_its_failures():
-    """What failed before a fatal fault is in escrow, and is tried with the rest later."""
+    """What failed before a fatal error is in escrow, and is tried with the rest later."""
     fates = {3: "500", 4: "401"}
     target = Target()
     with job_at(target, fate=lambda number, *_: fates.get(number)) as job:
-        assert service.initial(job).quarantine == "Unauthorized"
+        assert cycles.initial(job).quarantine == "Unauthorized"
         assert set(job.escrow.entries) == {"ann", "ben"}
-        service.incremental(job, "healed")
+        cycles.incremental(job, "healed")
         assert job.escrow.entries == {}
-        assert check.compare(job) == []
+        assert checks.compare(job) == []
 
 
 def test_a_target_that_stopped_answering_ends_the_cycle():
@@ -441,7 +435,7 @@ def test_a_target_that_stopped_answering_ends_the_cycle():
     for number in range(30):
         directory.add(Person(str(number), {"userPrincipalName": f"p{number}@x"}))
     with job_at(Target(), directory, fate=lambda n, *_: "refuse" if n > 1 else None) as job:
-        cycle = service.initial(job)
+        cycle = cycles.initial(job)
         assert cycle.quarantine.endswith("CredentialValidationUnavailable")
         assert cycle.requests == 12
 
@@ -454,8 +448,8 @@ def test_connection_finds_incompatible_targets(defect, code):
     """Test Connection says what is wrong before anything is written."""
     target = Target(defect)
     target.answer("POST", "/api/scim/Users", {"userName": "someone"})
-    with job_at(target) as job, pytest.raises(Fault) as caught:
-        play.open_door(job, yes=True)
+    with job_at(target) as job, pytest.raises(ProvisioningError) as caught:
+        run.connect(job, yes=True)
     assert caught.value.code.endswith(code)
     assert all(call[0] == "GET" for call in target.log)
 
@@ -463,7 +457,7 @@ def test_connection_finds_incompatible_targets(defect, code):
 def test_a_log_row_has_azures_shape():
     """The keys of Microsoft Graph's provisioningObjectSummary, serialisable."""
     with job_at(Target()) as job:
-        service.initial(job)
+        cycles.initial(job)
         row = job.rows[0].document()
     assert json.loads(json.dumps(row)) == row
     assert row["provisioningAction"] == "create"

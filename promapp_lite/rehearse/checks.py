@@ -4,37 +4,35 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from promapp_lite.rehearse import answers, forms, mapping
+from promapp_lite.rehearse import mapping
 from promapp_lite.rehearse.directory import Group, Person
-from promapp_lite.rehearse.faults import Fault
-from promapp_lite.rehearse.job import REFUSALS, Job, Link
-from promapp_lite.rehearse.paths import read
+from promapp_lite.rehearse.job import REFUSALS, Link, ProvisioningJob
+from promapp_lite.rehearse.protocol import answers, forms
+from promapp_lite.rehearse.protocol.errors import ProvisioningError
+from promapp_lite.rehearse.protocol.paths import read
 
 PAGE = 200
 SHOWN = 5
 
 
-def compare(job: Job) -> list[str]:
+def compare(job: ProvisioningJob) -> list[str]:
     """Every way in which the target is not what the source wants, a sentence each."""
     try:
         people = {each["id"]: each for each in everybody(job) if isinstance(each.get("id"), str)}
-    except Fault as fault:
-        return [f"the people of the target could not be read back: {fault}"]
+    except ProvisioningError as error:
+        return [f"the people of the target could not be read back: {error}"]
     found = list(doubles(job, people))
-    for number, person in enumerate(job.directory.people.values()):
-        job.tell("reading back people", number, len(job.directory.people))
+    for person in job.track("checking people", job.directory.people.values()):
         found += check_person(job, person, people)
-    for number, group in enumerate(job.directory.groups.values()):
-        job.tell("reading back groups", number, len(job.directory.groups))
+    for group in job.track("checking groups", job.directory.groups.values()):
         found += check_group(job, group)
     return found + deleted(job, people)
 
 
-def everybody(job: Job) -> Iterator[Any]:
+def everybody(job: ProvisioningJob) -> Iterator[Any]:
     """All people of the target, page by page."""
     start, ids = 1, Counter[str]()
     while True:
-        job.tell("reading back people", start, 0)
         answer = job.client.get("/Users", startIndex=start, count=PAGE)
         page = answers.listed(job, f"GET /Users?startIndex={start}&count={PAGE}", answer)
         yield from page
@@ -45,27 +43,27 @@ def everybody(job: Job) -> Iterator[Any]:
             return check_pages(job, ids, total)
 
 
-def check_pages(job: Job, ids: Counter[str], total: int) -> None:
+def check_pages(job: ProvisioningJob, ids: Counter[str], total: int) -> None:
     """Note when the pages together are not the whole list, each resource once."""
     twice = [one for one, times in ids.items() if times > 1]
     if twice or ids.total() != total:
-        job.find(
+        job.note(
             "PagingBroken",
             f"totalResults is {total}, the pages hold {ids.total()} "
             f"resources, {len(twice)} of them more than once",
         )
 
 
-def doubles(job: Job, people: dict[str, Any]) -> Iterator[str]:
+def doubles(job: ProvisioningJob, people: dict[str, Any]) -> Iterator[str]:
     """People who are in the target twice, or under an id nobody told us."""
     names = Counter(str(read(each, "userName")).casefold() for each in people.values())
     ours = {person.values(False)["userPrincipalName"].casefold() for person in job.directory.people.values()}
     for name in sorted(name for name, times in names.items() if times > 1 and name in ours):
-        job.find("DoubledObjects", f"{names[name]} people of the target are called {name}")
+        job.note("DoubledObjects", f"{names[name]} people of the target are called {name}")
         yield f"{name}: {names[name]} times in the target"
 
 
-def wanted(job: Job, person: Person) -> dict[str, str]:
+def wanted(job: ProvisioningJob, person: Person) -> dict[str, str]:
     """What the target shall hold of a person: out of scope only that they are inactive."""
     reason = job.out.get(person.id)
     values = mapping.desired(job.table.users, person.values(bool(reason)))
@@ -77,7 +75,7 @@ def wanted(job: Job, person: Person) -> dict[str, str]:
     return values
 
 
-def check_person(job: Job, person: Person, people: dict[str, Any]) -> list[str]:
+def check_person(job: ProvisioningJob, person: Person, people: dict[str, Any]) -> list[str]:
     """How the target differs from the source for one person."""
     link = job.links.get(person.id)
     if not link:
@@ -93,31 +91,31 @@ def check_person(job: Job, person: Person, people: dict[str, Any]) -> list[str]:
     return [name_difference(job, person, change) for change in forms.differences(values, resource)]
 
 
-def without_create_only(job: Job, values: dict[str, str]) -> dict[str, str]:
+def without_create_only(job: ProvisioningJob, values: dict[str, str]) -> dict[str, str]:
     """The values less those only sent at creation: later changes of these are not sent."""
     once = {rule.target for rule in job.table.users if rule.on_create}
     return {path: value for path, value in values.items() if path not in once}
 
 
-def by_id(job: Job, link: Link) -> Any:
+def by_id(job: ProvisioningJob, link: Link) -> Any:
     """A resource that was not in the list; None when it is not there by id either."""
     answer = job.client.get(link.path)
     if answer.status != 200 or not isinstance(answer.body, dict):
         return None
-    job.find("ListIncomplete", f"{link.id} is there by id but not in the list of /Users")
+    job.note("ListIncomplete", f"{link.id} is there by id but not in the list of /Users")
     return answer.body
 
 
-def name_difference(job: Job, person: Person, change: forms.Change) -> str:
+def name_difference(job: ProvisioningJob, person: Person, change: forms.Change) -> str:
     """The difference as a sentence; the well-known causes are noted as findings."""
     text = f"{person.name}: {change.path} is {change.old!r}, should be {change.new!r}"
     name = defect(job, person, change)
     if name:
-        job.find(name, text)
+        job.note(name, text)
     return text
 
 
-def defect(job: Job, person: Person, change: forms.Change) -> str | None:
+def defect(job: ProvisioningJob, person: Person, change: forms.Change) -> str | None:
     """What to call the difference; None while a request that failed explains it."""
     failed = job.escrow.entries.get(person.id)
     disabling = change.path == "active" and change.new == "False"
@@ -129,7 +127,7 @@ def defect(job: Job, person: Person, change: forms.Change) -> str | None:
     return "AttributeLost" if change.old is None else "AttributeAltered"
 
 
-def check_group(job: Job, group: Group) -> list[str]:
+def check_group(job: ProvisioningJob, group: Group) -> list[str]:
     """How the target differs from the source for one group, members included."""
     link = job.links.get(group.id)
     if group.id in job.out:
@@ -152,7 +150,7 @@ def check_group(job: Job, group: Group) -> list[str]:
     return found + check_members(job, group, answer.body.get("members") or [])
 
 
-def check_members(job: Job, group: Group, members: list[Any]) -> list[str]:
+def check_members(job: ProvisioningJob, group: Group, members: list[Any]) -> list[str]:
     """Members who are missing, too many or twice; one who went out of scope may stay."""
     if not mapping.reference(job.table.groups):
         return []
@@ -160,17 +158,17 @@ def check_members(job: Job, group: Group, members: list[Any]) -> list[str]:
     may = {job.links[one].id for one in group.members if one in job.links}
     must = {job.links[one].id for one in group.members if expected(job, group, one)}
     if set(listed) & set(job.gone):
-        job.find("DeletedMembersKept", f"{group.name} still lists people who were deleted")
+        job.note("DeletedMembersKept", f"{group.name} still lists people who were deleted")
     found = [
         (name, f"{group.name}: {text}") for name, text in member_defects(listed, must, may | set(job.gone))
     ]
     for name, text in found:
         if group.id not in job.escrow.entries:
-            job.find(name, text)
+            job.note(name, text)
     return [text for _, text in found]
 
 
-def expected(job: Job, group: Group, member: str) -> bool:
+def expected(job: ProvisioningJob, group: Group, member: str) -> bool:
     """Whether a member must be there: provisioned, in scope, not waiting for a restart."""
     waits = member in job.out or (group.id, member) in job.deferred
     return member in job.links and not waits
@@ -193,7 +191,7 @@ def counted(ids: set[str]) -> str:
     return f"{len(ids)} ({', '.join(some)}{', …' if len(ids) > SHOWN else ''})"
 
 
-def deleted(job: Job, people: dict[str, Any]) -> list[str]:
+def deleted(job: ProvisioningJob, people: dict[str, Any]) -> list[str]:
     """What was deleted and is there all the same."""
     found = [
         f"{path}: was deleted and is still in the target"
@@ -201,5 +199,5 @@ def deleted(job: Job, people: dict[str, Any]) -> list[str]:
         if one in people or job.client.get(path).status == 200
     ]
     if found:
-        job.find("DeleteIgnored", found[0])
+        job.note("DeleteIgnored", found[0])
     return found

@@ -2,25 +2,25 @@
 
 from typing import Any, Protocol
 
-from promapp_lite.rehearse import faults
-from promapp_lite.rehearse.client import Answer, Client
-from promapp_lite.rehearse.faults import Fault
-from promapp_lite.rehearse.paths import ENTERPRISE, child, read
+from promapp_lite.rehearse.protocol import errors
+from promapp_lite.rehearse.protocol.client import Answer, Client
+from promapp_lite.rehearse.protocol.errors import ProvisioningError
+from promapp_lite.rehearse.protocol.paths import ENTERPRISE, child, read
 
 
-class Finder(Protocol):
+class Searcher(Protocol):
     """Who asks: a client, and a place to note the target's defects."""
 
     client: Client
 
-    def find(self, name: str, evidence: str) -> None:
+    def note(self, name: str, evidence: str) -> None:
         """Note a defect."""
 
 
 def expect(operation: str, answer: Answer, *welcome: int) -> Answer:
-    """The answer when its status is welcome, else Fault."""
+    """The answer when its status is welcome, else ProvisioningError."""
     if answer.status not in welcome:
-        raise faults.fault_of(operation, answer.status, answer.body, answer.text)
+        raise errors.from_answer(operation, answer.status, answer.body, answer.text)
     return answer
 
 
@@ -29,8 +29,8 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def search(job: Finder, endpoint: str, path: str, value: str, **query: str) -> Any:
-    """The one resource whose attribute has the value, None when there is none; Fault else."""
+def search(job: Searcher, endpoint: str, path: str, value: str, **query: str) -> Any:
+    """The one resource whose attribute has the value, None when there is none; ProvisioningError else."""
     operation = f"GET {endpoint}?filter={path} eq {quoted(value)}"
     answer = job.client.get(endpoint, **query, filter=f"{path} eq {quoted(value)}")
     found = listed(job, operation, answer)
@@ -38,35 +38,37 @@ def search(job: Finder, endpoint: str, path: str, value: str, **query: str) -> A
         return None
     strangers = [each for each in found if not is_match(each, path, value)]
     if strangers:
-        job.find(
+        job.note(
             "FilterIgnored",
             f"{operation} brought {len(found)} resources, among them "
             f"one with {path} {read(strangers[0], path)}",
         )
-        raise Fault(faults.FILTERING, f"{operation} brought a resource that does not match.")
+        raise ProvisioningError(errors.FILTERING, f"{operation} brought a resource that does not match.")
     if len(found) > 1:
-        job.find("DoubledObjects", f"{operation} brought {len(found)} resources")
-        raise Fault("DuplicateTargetEntries", f"{operation} brought {len(found)} resources.")
-    return sound(job, operation, found[0])
+        job.note("DoubledObjects", f"{operation} brought {len(found)} resources")
+        raise ProvisioningError("DuplicateTargetEntries", f"{operation} brought {len(found)} resources.")
+    return readable(job, operation, found[0])
 
 
-def listed(job: Finder, operation: str, answer: Answer) -> list[Any]:
-    """The resources of a ListResponse; Fault when the answer is none."""
+def listed(job: Searcher, operation: str, answer: Answer) -> list[Any]:
+    """The resources of a ListResponse; ProvisioningError when the answer is none."""
     if answer.status == 404:
-        job.find(
+        job.note(
             "NoMatchIs404",
             f"{operation} was answered 404; RFC 7644 section 3.4.2 wants 200 with an empty list",
         )
-        raise Fault(
-            faults.INCOMPATIBLE,
+        raise ProvisioningError(
+            errors.INCOMPATIBLE,
             "An HTTP/404 Not Found response was returned rather than "
             f"the expected HTTP/200 OK response: {operation} (RFC 7644 section 3.4.2)",
             404,
         )
     expect(operation, answer, 200)
     if not is_list(answer.body):
-        job.find("NotScim", f"{operation} was answered {answer.text[:200]!r}")
-        raise Fault(faults.INCOMPATIBLE, f"{operation} was not answered with a ListResponse.", 200)
+        job.note("NotScim", f"{operation} was answered {answer.text[:200]!r}")
+        raise ProvisioningError(
+            errors.INCOMPATIBLE, f"{operation} was not answered with a ListResponse.", 200
+        )
     return list(answer.body.get("Resources", []))
 
 
@@ -86,13 +88,13 @@ def is_match(resource: Any, path: str, value: str) -> bool:
 LISTS = ("emails", "phoneNumbers", "addresses", "roles", "groups", "members")
 
 
-def sound(job: Finder, operation: str, resource: Any) -> Any:
-    """The resource when Entra can deserialize it, else Fault with what is wrong."""
+def readable(job: Searcher, operation: str, resource: Any) -> Any:
+    """The resource when Entra can deserialize it, else ProvisioningError with what is wrong."""
     wrong = flaw(resource)
     if wrong:
-        job.find("NotDeserializable", f"{operation}: {wrong}")
-        raise Fault(
-            faults.INCOMPATIBLE,
+        job.note("NotDeserializable", f"{operation}: {wrong}")
+        raise ProvisioningError(
+            errors.INCOMPATIBLE,
             "We were not able to deserialize the resource received "
             f"from your SCIM endpoint ({operation}): {wrong}.",
             200,

@@ -18,13 +18,22 @@ from urllib3.exceptions import (
 )
 from urllib3.util import SKIP_HEADER
 
-from promapp_lite.rehearse.faults import Fault
+from promapp_lite.rehearse.protocol.errors import ProvisioningError
 
 FLAG = "aadOptscim062020"
 JSON = "application/scim+json; charset=utf-8"
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST_WAIT = 30.0
 NOT_SENT = "WebExceptionProtocolError"
+# (what OpenSSL says of a certificate, the same in plain words)
+CERTIFICATE = (
+    ("certificate has expired", "the certificate has expired"),
+    ("not yet valid", "the certificate is not valid yet"),
+    ("mismatch", "the certificate is for another host"),
+    ("self-signed", "the certificate is not trusted, as nobody but the server itself vouches for it"),
+    ("self signed", "the certificate is not trusted, as nobody but the server itself vouches for it"),
+    ("local issuer", "the certificate is not trusted: its issuer is unknown, or an intermediate is missing"),
+)
 
 
 class Answer(NamedTuple):
@@ -76,7 +85,7 @@ class Client:
         return self.send("GET", path, "&".join(pairs))
 
     def send(self, method: str, path: str, query: str = "", body: Any = None) -> Answer:
-        """One request, answered whatever its status; Fault when no answer comes.
+        """One request, answered whatever its status; ProvisioningError when no answer comes.
 
         429 is waited out as Retry-After says, three times. KeyboardInterrupt once the end was asked for.
         """
@@ -151,17 +160,23 @@ def seconds(text: str | None) -> float:
     return float(text) if text and text.isdecimal() else 1.0
 
 
-def unanswered(operation: str, error: Exception) -> Fault:
-    """The fault of a request that got no answer; it may have been carried out all the same."""
+def unanswered(operation: str, error: Exception) -> ProvisioningError:
+    """The error of a request that got no answer; it may have been carried out all the same."""
     if isinstance(error, ReadTimeoutError):
-        return Fault("Timeout", f"{operation}: no answer in time")
+        return ProvisioningError("Timeout", f"{operation}: no answer in time")
     if isinstance(error, NewConnectionError):  # a kind of ConnectTimeoutError to urllib3
-        return Fault(NOT_SENT, f"{operation}: no connection: {words(error)}")
+        return ProvisioningError(NOT_SENT, f"{operation}: no connection: {words(error)}")
     if isinstance(error, ConnectTimeoutError):
-        return Fault("Timeout", f"{operation}: no connection in time")
+        return ProvisioningError("Timeout", f"{operation}: no connection in time")
     if isinstance(error, SSLError):
-        return Fault(NOT_SENT, f"{operation}: TLS failed: {words(error)}")
-    return Fault(NOT_SENT, f"{operation}: no answer: {words(error)}")
+        return ProvisioningError(NOT_SENT, f"{operation}: TLS failed: {certificate_words(words(error))}")
+    return ProvisioningError(NOT_SENT, f"{operation}: no answer: {words(error)}")
+
+
+def certificate_words(said: str) -> str:
+    """OpenSSL's words with a plain sentence before them when it is the certificate that is at fault."""
+    plain = next((plain for part, plain in CERTIFICATE if part in said), "")
+    return f"{plain} ({said})" if plain else said
 
 
 def words(error: Exception) -> str:

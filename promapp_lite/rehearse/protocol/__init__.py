@@ -1,0 +1,1 @@
+"""SCIM as Entra speaks it: attribute paths, request bodies, HTTP, answers and error codes."""
