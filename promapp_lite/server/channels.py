@@ -246,7 +246,8 @@ class Server(TcpWSGIServer):
     connections = limits.CONNECTIONS  # at most in this process
     per_address = limits.CONNECTIONS_PER_ADDRESS
     exempt: frozenset[str] = frozenset()  # addresses of trusted proxies
-    paused_until = 0.0
+    paused_until = until = 0.0
+    alone = True  # no other process listens on this socket
 
     def admits(self, authorization: str) -> bool:
         """Whether a large body may come with this Authorization header; `run` asks the application."""
@@ -292,16 +293,18 @@ class Server(TcpWSGIServer):
             self.task_dispatcher.next_look = 0.0
 
     def drain(self) -> bool:
-        """While the service stops: accept who is waiting already, then listen no more."""
-        if self.accepting:
-            held = -1
-            while held < len(self.active_channels):
-                held = len(self.active_channels)
-                self.handle_accept()
+        """While the process stops: accept who comes until the socket is shut, or for DRAIN_SECONDS.
+
+        The supervisor shuts it when the service stops; when one worker does, the others go on listening.
+        """
+        now = time.monotonic()
+        self.until = self.until or now + DRAIN_SECONDS
+        if self.accepting and now >= self.until:
             self.accepting = False
-            with contextlib.suppress(OSError):  # for all processes that share it
-                self.socket.shutdown(socket.SHUT_RD)
-        return False
+            if self.alone:
+                with contextlib.suppress(OSError):
+                    self.socket.shutdown(socket.SHUT_RD)
+        return bool(self.accepting)
 
     def handle_close(self) -> None:
         """Listen no more: another process has shut the socket. The trigger stays, as threads may pull it."""

@@ -17,6 +17,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.trigger import trigger
 
+from promapp_lite.server.board import Board
 from promapp_lite.server.shutdown import ShutdownSignal
 
 log = logging.getLogger("promapp_lite")
@@ -60,8 +61,11 @@ class Dispatcher:
         """Whether this thread leads."""
         return self.leader == threading.get_ident()
 
-    def run(self, threads: int, stop: ShutdownSignal) -> None:
-        """Serve with so many threads until asked to stop, then let them finish what they have in hand."""
+    def run(self, threads: int, stop: ShutdownSignal, board: Board) -> None:
+        """Serve with so many threads until asked to stop, then let them finish what they have in hand.
+
+        While somebody leads, the board is told that this process is alive.
+        """
         self.most = max(1, threads - 1)
         self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
         self.led = time.monotonic()
@@ -71,7 +75,7 @@ class Dispatcher:
         try:
             while not (stop.requested or self.fault):
                 time.sleep(self.tick())
-                self.watch()
+                self.watch(board)
         except SystemExit:
             pass
         self.finish(crew)
@@ -135,11 +139,12 @@ class Dispatcher:
             left = (drain is not None and drain()) or left
         return not left and not self.busy.total()
 
-    def watch(self) -> None:
+    def watch(self, board: Board) -> None:
         """End the process when nobody has led for STUCK_SECONDS: it would never answer again."""
         now = time.monotonic()
         if self.leadership.locked():
             self.led = now
+            board.beat()
         elif now - self.led > STUCK_SECONDS:
             self.fault = RuntimeError(f"every thread has been stuck for {STUCK_SECONDS} seconds")
 

@@ -21,8 +21,9 @@ from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import metrics
 from promapp_lite.scim.discovery import MAX_BODY
-from promapp_lite.server import balance, channels, dispatcher, limits, proxy, supervisor, tls
+from promapp_lite.server import channels, dispatcher, limits, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
+from promapp_lite.server.board import Board
 from promapp_lite.server.listeners import Listener, listeners
 from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
@@ -88,7 +89,7 @@ def run(settings: Settings) -> None:
             store.close()
             serve_with_workers(settings, bound, shown)
         else:
-            serve_here(settings, store, bound, shown, balance.ALONE)
+            serve_here(settings, store, bound, shown, Board())
         tell_log(store.path)
     log.info("stopped")
 
@@ -108,33 +109,33 @@ def serve_here(
     store: Store,
     bound: Bound,
     shown: tls.ServedCertificate | None,
-    held: balance.ConnectionCounts,
+    board: Board,
 ) -> None:
     """Serve in this process; the first of several does the chores for all."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
     dispatch = dispatcher.Dispatcher({})
     kept: list[Keeper] = [app.extensions["journal"].keep_up, lambda ended: indexer.keep_up(store, ended)]
-    if held.number == 0:
+    if board.number == 0:
         kept.append(
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
         )
     with beside(kept):
         admits = functools.partial(authenticate.admits, store)
-        loop(application(app, settings), settings, bound, shown, dispatch, held, admits=admits)
+        loop(application(app, settings), settings, bound, shown, dispatch, board, admits=admits)
     store.close()
 
 
 def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertificate | None) -> None:
     """Serve in several processes that share the doors."""
-    counts = balance.counts(settings.processes)
+    board = Board(settings.processes)
 
     def work(number: int) -> None:
-        held = balance.ConnectionCounts(counts, number)
-        serve_here(settings, open_store(settings.data_dir), bound, shown, held)
+        board.join(number)
+        serve_here(settings, open_store(settings.data_dir), bound, shown, board)
 
     with metrics.counted_together():
-        supervisor.run(settings.processes, work)
+        supervisor.run(board, work, [sock for _, sock in bound])
 
 
 def certificate(settings: Settings) -> tls.ServedCertificate:
@@ -185,12 +186,12 @@ def loop(
     bound: list[tuple[Listener, socket.socket]],
     shown: tls.ServedCertificate | None,
     dispatch: dispatcher.Dispatcher,
-    held: balance.ConnectionCounts = balance.ALONE,
+    board: Board | None = None,
     stop: ShutdownSignal = shutdown_signal,
     admits: Callable[[str], bool] = bool,
 ) -> None:
     """Run one Waitress loop over all doors; `dispatch.channels` is what is open, the doors first."""
-    channels = dispatch.channels
+    channels, board = dispatch.channels, board or Board()
     for listener, sock in bound:
         server = SERVERS[listener.scheme](
             app,
@@ -202,13 +203,14 @@ def loop(
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         )
         server.shown = shown
-        server.connection_counts = held
+        server.board = board
+        server.alone = settings.processes == 1
         server.admits = admits
         server.connections = limits.connections()
         if settings.behind_proxy:
             server.exempt = frozenset(settings.trusted_proxy)
     try:
-        dispatch.run(settings.threads + 1, stop)  # one waits for requests while the others answer
+        dispatch.run(settings.threads + 1, stop, board)  # one waits for requests while the others answer
     finally:
         if dispatch.idle:  # else a thread may still write to what would be another file's descriptor
             for channel in [each for each in channels.values() if isinstance(each, Channel)]:

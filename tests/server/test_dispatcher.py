@@ -275,6 +275,7 @@ def test_a_process_that_nobody_leads_ends(door, called, monkeypatch):
     """It would never answer again; what started it starts another."""
     monkeypatch.setattr(dispatcher, "STUCK_SECONDS", 0.3)
     monkeypatch.setattr(dispatcher, "END_SECONDS", 0.1)
+    before = threading.active_count() - 4  # the loop and its three threads
     with contextlib.ExitStack() as stack:
         for number in range(3):
             stack.enter_context(connected(door)).send(f"/slow{number}")
@@ -282,6 +283,12 @@ def test_a_process_that_nobody_leads_ends(door, called, monkeypatch):
         assert not door.thread.is_alive()
     assert "stuck" in str(door.fault)
     door.fault = None
+    called.gate.set()
+    for _ in range(500):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.02)
+    wasyncore.close_all(door.channels)
 
 
 def test_a_closing_answer_drops_what_is_behind_it(door, caplog):

@@ -15,7 +15,8 @@ import pytest
 from helpers import ROOT, Loud, free_port, wait_for
 
 from promapp_lite.errors import UserError
-from promapp_lite.server import balance, shutdown, supervisor
+from promapp_lite.server import shutdown, supervisor
+from promapp_lite.server.board import Board
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
 
@@ -124,6 +125,36 @@ def test_a_dead_worker_is_replaced(running):
     assert {running.ask("GET", "/Users")[0] for _ in range(10)} == {200}
 
 
+def test_a_stopped_worker_is_replaced(running):
+    """R8: what does not answer for ten seconds is killed, and another takes its place."""
+    stuck = running.workers()[0]
+    os.kill(stuck, signal.SIGSTOP)
+    until(lambda: len(running.workers()) == 2 and stuck not in running.workers(), tries=600)
+    assert {running.ask("GET", "/Users")[0] for _ in range(10)} == {200}
+
+
+def test_one_worker_that_stops_leaves_the_others_listening(running):
+    """SIGTERM to a worker is no end of the service."""
+    os.kill(running.workers()[0], signal.SIGTERM)
+    for _ in range(100):
+        assert running.ask("GET", "/Users")[0] == 200
+        time.sleep(0.02)
+    until(lambda: len(running.workers()) == 2)
+
+
+def test_workers_that_die_again_and_again_end_the_service(tmp_path, monkeypatch):
+    """Exit 1 with the reason, so that whoever started it sees it."""
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.02)
+    died = []
+
+    def begin():
+        died.append(1)
+        raise RuntimeError("broken")
+
+    with pytest.raises(UserError, match="5 worker processes died one after another"):
+        supervisor.run(Board(2), lambda number: begin(), [])
+
+
 def test_a_dead_parent_leaves_nobody(running):
     """kill -9 of the parent ends the workers, so that a next start finds the folder and the port free."""
     left = running.workers()
@@ -208,12 +239,15 @@ def test_no_fork(monkeypatch):
 
 def test_who_has_fewer():
     """A process is crowded while another holds fewer, alone never."""
-    counts = balance.counts(3)
-    shares = [balance.ConnectionCounts(counts, number) for number in range(3)]
-    for share, held in zip(shares, (2, 1, 1), strict=True):
-        share.report(held)
-    assert [share.crowded() for share in shares] == [True, False, False]
-    alone = balance.ConnectionCounts(balance.counts(1), 0)
+    board = Board(3)
+    for number, held in enumerate((2, 1, 1)):
+        board.join(number)
+        board.report(held)
+    found = []
+    for board.number in range(3):
+        found.append(board.crowded())
+    assert found == [True, False, False]
+    alone = Board()
     alone.report(9)
     assert not alone.crowded()
 

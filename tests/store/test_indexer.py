@@ -9,7 +9,8 @@ import pytest
 from peewee import OperationalError
 
 from promapp_lite.config import Settings
-from promapp_lite.server import balance, run
+from promapp_lite.server import run
+from promapp_lite.server.board import Board
 from promapp_lite.store.access import tokens
 from promapp_lite.store.activity import cycles, indexer, journal
 from promapp_lite.store.activity.journal import Caller
@@ -205,14 +206,15 @@ def test_who_wrote_follows(store, send, monkeypatch):
 def test_each_of_several_processes_follows(store, monkeypatch, number):
     """Whatever its number."""
 
-    def loop(app, settings, bound, shown, dispatch, held):
-        assert held.number == number
+    def loop(app, settings, bound, shown, dispatch, board, admits):
+        assert board.number == number
         store.transact(lambda: journal.record(store, Caller("GET", "/x", token_id=1), "test", 200))
         wait_until_followed(store, 1)
 
     monkeypatch.setattr(run, "loop", loop)
     monkeypatch.setattr(indexer, "SECONDS", 0.01)
-    share = balance.ConnectionCounts(balance.counts(2), number)
+    share = Board(2)
+    share.join(number)
     run.serve_here(Settings(store.path.parent), store, [], None, share)
     assert position(store) == 1
 
