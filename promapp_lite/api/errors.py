@@ -91,7 +91,7 @@ def note(error: ScimError) -> None:
 
 def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     """Keep a failure; where even that cannot be written, the answer still goes out."""
-    facts = {"scim_type": error.scim_type, "detail": error.detail, **facts}
+    facts = facts | journal.refused(error)
     try:
         api.store.transact(lambda: journal.record(api.store, api.caller, "fail", error.status, **facts))
     except FAULTS as fault:

@@ -94,8 +94,8 @@ class Denials:
             self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
             return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
-        detail = why(self.store, secret).detail
-        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, detail=detail))
+        facts = journal.refused(why(self.store, secret))
+        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, **facts))
 
     def flush(self) -> None:
         """Write the counts that are not written yet: somebody looks."""
