@@ -13,7 +13,7 @@ from promapp_lite.api.resources import body, call, expected, make, modify, put
 from promapp_lite.api.responses import reply
 from promapp_lite.config import MOUNTS
 from promapp_lite.errors import ScimError
-from promapp_lite.scim.discovery import MAX_BULK
+from promapp_lite.scim import limits
 from promapp_lite.scim.patch import member_of
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, etag, location
@@ -46,8 +46,8 @@ def bulk(api: Api) -> Response:
     operations, limit = member_of(sent, "operations"), member_of(sent, "failonerrors")
     if not isinstance(operations, list) or not operations:
         raise refuse("no_operations", request="bulk")
-    if len(operations) > MAX_BULK:
-        raise refuse("too_many_bulk_operations", most=MAX_BULK, sent=len(operations))
+    if len(operations) > limits.BULK:
+        raise refuse("too_many_bulk_operations", most=limits.BULK, sent=len(operations))
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise refuse("wrong_fail_on_errors")
     made: dict[str, str] = {}

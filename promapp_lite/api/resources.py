@@ -14,9 +14,8 @@ from promapp_lite import jsonio
 from promapp_lite.api.authenticate import Api
 from promapp_lite.api.responses import listed, reply
 from promapp_lite.config import MOUNTS
-from promapp_lite.scim import discovery, membership, patch, resource
+from promapp_lite.scim import discovery, limits, membership, patch, resource
 from promapp_lite.scim.body import read_json
-from promapp_lite.scim.discovery import MAX_PAGE
 from promapp_lite.scim.filter import Tree, parse
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import ALL, Row, Selection, etag, location
@@ -25,7 +24,6 @@ from promapp_lite.store.activity import journal
 from promapp_lite.store.directory import groups, resources, users
 from promapp_lite.store.directory.resources import Query
 
-PAGE = 100
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 PROBE_SECONDS = 60
@@ -162,7 +160,7 @@ def start_of(sent: Mapping[str, str]) -> int:
 
 def count_of(sent: Mapping[str, str]) -> int:
     """count within 0 and the largest page."""
-    return min(MAX_PAGE, max(0, number(sent, "count", PAGE)))
+    return min(limits.PAGE, max(0, number(sent, "count", limits.DEFAULT_PAGE)))
 
 
 def number(sent: Mapping[str, str], name: str, default: int) -> int:

@@ -5,10 +5,9 @@ from typing import Any
 
 import orjson
 
+from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import refuse
 
-MAX_DEPTH = 32
-MAX_STRING = 10_000
 ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 LONG_NUMBER = b"0" * 19  # in a body whose digits are all made zeros
 
@@ -17,14 +16,18 @@ def read_json(body: bytes) -> Any:
     """The value of a body; ScimError 400 invalidSyntax says what is wrong with it.
 
     Refused are NaN and Infinity, lone surrogates, anything but UTF-8 (RFC 8259 §8.1),
-    NUL characters, strings over MAX_STRING characters and nesting over MAX_DEPTH.
+    NUL characters, strings and nesting over their limits.
     """
     try:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise refuse("not_json", problem=str(error)) from None
-    if len(body) > MAX_STRING or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        check(value, MAX_DEPTH)  # only a body that could pass a limit is walked
+    if (
+        len(body) > limits.STRING
+        or b"\\u0000" in body
+        or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH
+    ):
+        check(value, limits.JSON_DEPTH)  # only a body that could pass a limit is walked
     if LONG_NUMBER in body.translate(ZEROS):
         json.loads(body, parse_int=whole_number)  # orjson would round it
     return value
@@ -55,12 +58,12 @@ def check(value: Any, depth: int) -> None:
 def check_depth(left: int) -> None:
     """ScimError where no level of nesting is left."""
     if left <= 0:
-        raise refuse("nested_too_deep", most=MAX_DEPTH)
+        raise refuse("nested_too_deep", most=limits.JSON_DEPTH)
 
 
 def check_string(text: str) -> None:
     """ScimError for a string that is too long to keep or holds a NUL."""
-    if len(text) > MAX_STRING:
-        raise refuse("string_too_long", most=MAX_STRING, sent=len(text))
+    if len(text) > limits.STRING:
+        raise refuse("string_too_long", most=limits.STRING, sent=len(text))
     if "\0" in text:
         raise refuse("nul_character")

@@ -16,14 +16,11 @@ from typing import Any
 
 from promapp_lite import clock
 from promapp_lite.errors import ScimError
+from promapp_lite.scim import limits
 from promapp_lite.scim.body import check_string
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import NAME_RULE, Attribute, Kind, Path, resolve
 from promapp_lite.text import fold
-
-MAX_LENGTH = 4000
-MAX_TERMS = 50
-MAX_DEPTH = 20
 
 TOKEN = re.compile(
     r"""\s*(?:
@@ -46,8 +43,8 @@ Resolver = Callable[[str], Path]
 @lru_cache(1024)
 def parse(kind: Kind, text: str) -> Tree:
     """The tree of a filter over resources of a kind; ScimError 400 invalidFilter says where it is wrong."""
-    if len(text) > MAX_LENGTH:
-        raise refuse("filter_too_long", most=MAX_LENGTH, sent=len(text))
+    if len(text) > limits.FILTER:
+        raise refuse("filter_too_long", most=limits.FILTER, sent=len(text))
     return Parser(text, resource_resolver(kind)).parse()
 
 
@@ -131,8 +128,8 @@ class Parser:
     def enclosed(self, closing: str) -> Tree:
         """A filter between brackets, guarded against deep nesting."""
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise refuse("filter_too_deep", most=MAX_DEPTH)
+        if self.depth > limits.FILTER_DEPTH:
+            raise refuse("filter_too_deep", most=limits.FILTER_DEPTH)
         self.position += 1
         tree = self.chain("or", lambda: self.chain("and", self.term))
         if self.peek_word() != closing:
@@ -144,8 +141,8 @@ class Parser:
     def comparison(self) -> Tree:
         """`path operator value`, `path pr` or `path[…]`."""
         self.terms += 1
-        if self.terms > MAX_TERMS:
-            raise refuse("filter_too_many_terms", most=MAX_TERMS)
+        if self.terms > limits.TERMS:
+            raise refuse("filter_too_many_terms", most=limits.TERMS)
         path = self.find(self.take("word", "an attribute"))
         if self.peek_word() == "[":
             return self.value_path(path)

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from promapp_lite.scim import filter as filters
+from promapp_lite.scim import limits
 from promapp_lite.scim.patch import Operation
 from promapp_lite.scim.refusals import refuse
-
-MAX_MEMBERS = 50_000
-MAX_FILTERS = 20  # each reads the group's whole list
 
 
 class Step(NamedTuple):
@@ -35,8 +33,8 @@ def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
             steps += steps_of(operation)
         else:
             own.append(operation)
-    if sum(1 for step in steps if step.tree) > MAX_FILTERS:
-        raise refuse("too_many_member_filters", most=MAX_FILTERS)
+    if sum(1 for step in steps if step.tree) > limits.MEMBER_FILTERS:
+        raise refuse("too_many_member_filters", most=limits.MEMBER_FILTERS)
     return own, steps
 
 
@@ -76,8 +74,8 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
 def ids_of(value: Any) -> tuple[str, ...]:
     """The member ids in a value: one or a list, each an id or an object with `value`; each id once."""
     sent = value if isinstance(value, list) else [] if value in (None, "") else [value]
-    if len(sent) > MAX_MEMBERS:
-        raise refuse("too_many_members", most=MAX_MEMBERS, sent=len(sent))
+    if len(sent) > limits.MEMBERS:
+        raise refuse("too_many_members", most=limits.MEMBERS, sent=len(sent))
     return tuple(dict.fromkeys(id_of(each) for each in sent))
 
 
@@ -85,8 +83,8 @@ def id_of(sent: Any) -> str:
     """The id of one member as sent."""
     if isinstance(sent, dict):
         sent = part_of(sent, "value")
-    if not isinstance(sent, str) or not sent or len(sent) > 255:
-        raise refuse("wrong_member")
+    if not isinstance(sent, str) or not sent or len(sent) > limits.NAME:
+        raise refuse("wrong_member", most=limits.NAME)
     return sent
 
 

@@ -12,13 +12,12 @@ import orjson
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import filter as filters
+from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import CUSTOM_URN, Attribute, Kind, Path, free, resolve
-from promapp_lite.scim.values import MAX_VALUES, coerce, single
+from promapp_lite.scim.values import coerce, single
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-MAX_OPERATIONS = 1000
-MAX_COMPARISONS = 2_000_000  # of values with filters or with each other, about two seconds
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
@@ -41,8 +40,8 @@ def parse(kind: Kind, body: Any) -> list[Operation]:
     operations = member_of(body, "operations")
     if not isinstance(operations, list) or not operations:
         raise refuse("no_operations", request="PATCH")
-    if len(operations) > MAX_OPERATIONS:
-        raise refuse("too_many_operations", most=MAX_OPERATIONS, sent=len(operations))
+    if len(operations) > limits.OPERATIONS:
+        raise refuse("too_many_operations", most=limits.OPERATIONS, sent=len(operations))
     check_schemas(body)
     return [each for sent in operations for each in parse_one(kind, sent)]
 
@@ -172,7 +171,7 @@ def resolve_sub(path: Path, name: str) -> Any:
 
 def apply(document: Document, operations: list[Operation]) -> None:
     """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
-    left = MAX_COMPARISONS
+    left = limits.COMPARISONS
     for operation in operations:
         if operation.path.mutability != "writeOnly":
             left -= apply_one(document, operation)
@@ -258,8 +257,8 @@ def joined(held: list[Any], added: list[Any], attribute: Attribute) -> list[Any]
         return added
     there = {key_of(value) for value in held}
     new = list({key: value for value in added if (key := key_of(value)) not in there}.values())
-    if (sent := len(held) + len(new)) > MAX_VALUES:
-        raise refuse("too_many_values", attribute=attribute.name, most=MAX_VALUES, sent=sent)
+    if (sent := len(held) + len(new)) > limits.VALUES:
+        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=sent)
     return one_primary(held + new, new)
 
 

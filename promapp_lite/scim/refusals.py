@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from promapp_lite.errors import ScimError
+from promapp_lite.scim import limits
 
 LONGEST = 200  # characters of a value that are shown and kept
 
@@ -168,7 +169,7 @@ REFUSALS = {
     "body_too_large": Refusal(
         413,
         None,
-        "The body is larger than 4 MiB.",
+        f"The body is larger than {limits.BODY // limits.MIB} MiB.",
         "One request holds more than this service takes at once.",
         f"In {MAPPING} leave out attributes that hold pictures or long texts.",
     ),
@@ -176,7 +177,7 @@ REFUSALS = {
     "headers_too_large": Refusal(
         431,
         None,
-        "The header block is larger than 64 KiB.",
+        f"The header block is larger than {limits.HEADERS // limits.KIB} KiB.",
         "Something between Azure AD and this server adds very large headers, such as cookies.",
         "Nothing in Azure AD: look at the proxy in front of this server.",
     ),
@@ -293,7 +294,7 @@ REFUSALS = {
     "wrong_member": Refusal(
         400,
         "invalidValue",
-        "A member needs a value: the id of a user or group, a string of 1 to 255 characters.",
+        "A member needs a value: the id of a user or group, a string of 1 to {most} characters.",
         *MEMBERS,
     ),
     "document_too_large": Refusal(400, "invalidValue", "The {kind} would be larger than {most} MiB.", *LONG),

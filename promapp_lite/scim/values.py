@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from promapp_lite import clock, jsonio
+from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import Attribute
 
-MAX_VALUES = 1000
 BOOLEANS = {"true": True, "false": False}
-LIMITED = {"userName": 255, "externalId": 255}
+LIMITED = {"userName": limits.NAME, "externalId": limits.NAME}
 SHOWN = 80  # characters of a value of the wrong type that are told
 
 
@@ -42,8 +42,8 @@ def without_nulls(value: Any) -> Any:
 def many(attribute: Attribute, value: Any) -> list[Any] | None:
     """A multi-valued attribute as a list without empty elements and with at most one primary."""
     sent = value if isinstance(value, list) else [value]
-    if len(sent) > MAX_VALUES:
-        raise refuse("too_many_values", attribute=attribute.name, most=MAX_VALUES, sent=len(sent))
+    if len(sent) > limits.VALUES:
+        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=len(sent))
     values = [item for item in (single(attribute, each) for each in sent) if item is not None]
     if sum(1 for item in values if isinstance(item, dict) and item.get("primary") is True) > 1:
         raise refuse("two_primaries", attribute=attribute.name)

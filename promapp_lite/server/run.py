@@ -18,7 +18,7 @@ from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import metrics
-from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.scim import limits
 from promapp_lite.server import balance, dispatcher, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
 from promapp_lite.server.listeners import BACKLOG, Listener, listeners
@@ -43,8 +43,8 @@ WAITRESS: dict[str, Any] = {
     "cleanup_interval": 5,
     "channel_request_lookahead": 0,
     "backlog": BACKLOG,
-    "max_request_header_size": 64 * 1024,
-    "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
+    "max_request_header_size": limits.HEADERS,
+    "max_request_body_size": limits.BODY + 1,  # one more, so that the application says it in words
     "log_socket_errors": False,  # a client that went away is no news
 }
 

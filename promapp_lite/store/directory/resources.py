@@ -11,6 +11,7 @@ import orjson
 from peewee import SQL, IntegrityError, Value, fn
 
 from promapp_lite import clock, jsonio
+from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.membership import Step
 from promapp_lite.scim.patch import Document, Operation, apply
@@ -29,8 +30,6 @@ COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
     GROUPS: groups.columns,
 }
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
-MAX_DOCUMENT = 1024 * 1024
-SECONDS = 4  # that a search may take
 Check = Callable[[Row], None]
 
 
@@ -128,10 +127,10 @@ def page(store: Store, kind: Kind, query: Query) -> Page:
     elif query.sort is None and query.tree is None:
         find = by_position
     try:
-        with store.limited(SECONDS):
+        with store.limited(limits.SEARCH_SECONDS):
             return find(store, kind, query, values)
     except TooLong:
-        raise refuse("search_too_slow", seconds=SECONDS) from None
+        raise refuse("search_too_slow", seconds=limits.SEARCH_SECONDS) from None
 
 
 def by_index(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
@@ -254,8 +253,8 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
 
 def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
     """Insert or update the row; the unique index decides, and its refusal becomes a 409."""
-    if len(row.doc) > MAX_DOCUMENT:
-        raise refuse("document_too_large", kind=kind.name.lower(), most=MAX_DOCUMENT // 2**20)
+    if len(row.doc) > limits.DOCUMENT:
+        raise refuse("document_too_large", kind=kind.name.lower(), most=limits.DOCUMENT // limits.MIB)
     try:
         store.run(statement, **row._asdict(), **COLUMNS[kind](document))
     except IntegrityError:
