@@ -53,7 +53,6 @@ def schemas(base: str) -> list[dict[str, Any]]:
 
 
 def resource_types(base: str) -> list[dict[str, Any]]:
-    """Users and groups."""
     return [
         {
             "schemas": [TYPE_URN],

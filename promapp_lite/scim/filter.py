@@ -101,7 +101,6 @@ class Parser:
             end = match.end()
 
     def parse(self) -> Tree:
-        """The whole filter."""
         tree = self.chain("or", lambda: self.chain("and", self.term))
         if self.position < len(self.tokens):
             raise refuse("filter_unexpected", token=self.tokens[self.position][1], filter=self.text)

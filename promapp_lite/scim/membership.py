@@ -80,7 +80,6 @@ def ids_of(value: Any) -> tuple[str, ...]:
 
 
 def id_of(sent: Any) -> str:
-    """The id of one member as sent."""
     if isinstance(sent, dict):
         sent = part_of(sent, "value")
     if not isinstance(sent, str) or not sent or len(sent) > limits.NAME:

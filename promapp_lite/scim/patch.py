@@ -17,11 +17,10 @@ from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import CUSTOM_URN, Attribute, Kind, Path, free, resolve
 from promapp_lite.scim.values import coerce, single
 
-PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
-LABELS = {"type", "primary", "display"}  # what alone makes no e-mail and no address
+LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
 
 Document = dict[str, Any]
 
@@ -76,11 +75,12 @@ def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
     if not isinstance(path, str):
         raise refuse("path_not_string")
     place, tree = target(kind, path, value)
+    # `members[value eq "…"]` names the member in its path and needs no value besides.
     names_member = tree is not None and place.top.name == "members"
     if op != "remove" and not names_member and not any(key.lower() == "value" for key in sent):
         raise refuse("no_value", op=op, path=path)
     if place.attribute and place.attribute.name == "schemas":
-        return
+        return  # derived from the document, whatever is sent
     if place.mutability == "readOnly":
         raise refuse("read_only", path=path)
     yield from expand(kind, Operation(op, place, tree, value))
@@ -173,7 +173,7 @@ def apply(document: Document, operations: list[Operation]) -> None:
     """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
     left = limits.COMPARISONS
     for operation in operations:
-        if operation.path.mutability != "writeOnly":
+        if operation.path.mutability != "writeOnly":  # a password is accepted and thrown away
             left -= apply_one(document, operation)
         if left < 0:
             raise refuse("too_many_comparisons")
@@ -333,6 +333,7 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
         removed = found.pop(key, None)
         reference = sub.name == "value" and not operation.path.top.free
         bare = operation.path.top.multi and not found.keys() - LABELS
+        # What a value was is gone: keeping `{type: "work"}` would be an e-mail without an address.
         return {} if removed is not None and (bare or reference) else found
     found[key] = value
     return found

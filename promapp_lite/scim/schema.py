@@ -54,12 +54,10 @@ class Attribute:
 
 
 def text(name: str, description: str, **facts: Any) -> Attribute:
-    """A text attribute."""
     return Attribute(name, description, **facts)
 
 
 def boolean(name: str, description: str, **facts: Any) -> Attribute:
-    """A boolean attribute."""
     return Attribute(name, description, type="boolean", **facts)
 
 
@@ -69,7 +67,6 @@ def reference(name: str, description: str, *refs: str, **facts: Any) -> Attribut
 
 
 def record(name: str, description: str, *subs: Attribute, **facts: Any) -> Attribute:
-    """A complex attribute."""
     return Attribute(name, description, type="complex", subs=subs, **facts)
 
 
