@@ -56,10 +56,15 @@ SEARCH = (
     f'In {MAPPING} match on userName, externalId or emails[type eq "work"].value.',
 )
 TARGET = (
-    "A target attribute of the mapping has a name that SCIM cannot read.",
+    "The name of a target attribute in the mapping is not one that SCIM knows how to read.",
     f"In {MAPPING} delete that line, or correct the target attribute's name under {LIST}. A name looks like "
     'emails[type eq "work"].value or '
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department.",
+)
+SCHEMA = (
+    "A target attribute of the mapping names a whole schema, not an attribute in it.",
+    f"In {MAPPING} delete that line, or correct the target attribute's name under {LIST}: behind the URN of "
+    "the schema stand a colon and the attribute's name.",
 )
 MEMBERS = (
     "A change of a group names its members by something other than their ids.",
@@ -215,7 +220,7 @@ REFUSALS = {
         400,
         "invalidSyntax",
         "A string contains a NUL character (\\u0000), which cannot be stored.",
-        "A value in the directory holds a character that no text can hold.",
+        "A value in Microsoft Entra ID holds a character that cannot be stored.",
         f"Correct the value in Microsoft Entra ID, or remove the line from {MAPPING}.",
     ),
     "not_an_object": Refusal(
@@ -280,8 +285,7 @@ REFUSALS = {
         "{attribute} takes at most {most:,} characters; got {sent:,}.",
         "The value for {attribute} is too long.",
         f"In {MAPPING} shorten it with the expression Mid([source attribute], 1, {{most}}), or map another "
-        "source "
-        "attribute to {attribute}.",
+        "source attribute to {attribute}.",
     ),
     "spaces_around": Refusal(
         400,
@@ -320,7 +324,7 @@ REFUSALS = {
         f"In {MAPPING} delete the line whose target attribute is {{path}}.",
     ),
     "extension_not_object": Refusal(
-        400, "invalidValue", "{urn} must be an object with the attributes of that extension.", *TARGET
+        400, "invalidValue", "{urn} must be an object with the attributes of that extension.", *SCHEMA
     ),
     "value_not_object": Refusal(
         400, "invalidValue", "A {op} operation without a path needs an object as its value.", *FOREIGN
@@ -337,7 +341,7 @@ REFUSALS = {
     ),
     # Attribute paths
     "path_names_schema": Refusal(
-        400, "invalidPath", "The path {path!r} names a schema, not an attribute.", *TARGET
+        400, "invalidPath", "The path {path!r} names a schema, not an attribute.", *SCHEMA
     ),
     "not_attribute_path": Refusal(
         400, "invalidPath", "The path {path!r} is not an attribute path (RFC 7644 §3.10).", *TARGET
