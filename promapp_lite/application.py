@@ -10,7 +10,7 @@ from promapp_lite.api import authenticate, bulk, errors, resources
 from promapp_lite.config import Settings
 from promapp_lite.console import routes
 from promapp_lite.ops import access_log, health, metrics
-from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.scim import limits
 from promapp_lite.store.activity.auth_failures import Denials
 from promapp_lite.store.engine import Store
 from promapp_lite.store.opening import open_store
@@ -35,7 +35,7 @@ def templates() -> Path:
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
     """The WSGI application over a data folder; store.UserError where it cannot be opened."""
     app = Application("promapp_lite", static_folder=None, template_folder=str(templates()))
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = limits.BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
     app.extensions["store"] = store or open_store(settings.data_dir)

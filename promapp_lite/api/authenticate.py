@@ -8,7 +8,7 @@ from flask.wrappers import Request as FlaskRequest
 from flask_httpauth import HTTPTokenAuth
 
 from promapp_lite.config import mount_of
-from promapp_lite.errors import ScimError
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.store.access import tokens
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
@@ -53,19 +53,10 @@ def gate() -> None:
     grant = tokens.check(rooms["store"], secret, caller.address) if secret else None
     if not grant:
         rooms["denials"].note(caller, secret)
-        raise ScimError(
-            401,
-            None,
-            "The Secret Token is missing, wrong, expired or revoked. Create a Scim access token in the "
-            "promapp-lite console and paste it as Secret Token.",
-        )
+        raise refuse("unauthorized")
     caller.token_id, g.hint = grant.token_id, grant.hint
     if grant.scope != "scim" and not reads(asked):
-        raise ScimError(
-            403,
-            None,
-            "This access token may only read (scope scim:read); provisioning needs one with the scope Scim.",
-        )
+        raise refuse("read_only_token")
 
 
 def admits(store: Store, authorization: str) -> bool:

@@ -12,9 +12,10 @@ from promapp_lite.api.errors import about, keep
 from promapp_lite.api.resources import body, call, expected, make, modify, put
 from promapp_lite.api.responses import reply
 from promapp_lite.config import MOUNTS
-from promapp_lite.errors import ScimError, bad
-from promapp_lite.scim.discovery import MAX_BULK
+from promapp_lite.errors import ScimError
+from promapp_lite.scim import limits
 from promapp_lite.scim.patch import member_of
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, etag, location
 from promapp_lite.scim.schema import KINDS, Kind
 from promapp_lite.store.activity.journal import Caller
@@ -44,18 +45,11 @@ def bulk(api: Api) -> Response:
     sent = body(api)
     operations, limit = member_of(sent, "operations"), member_of(sent, "failonerrors")
     if not isinstance(operations, list) or not operations:
-        raise bad(
-            "invalidSyntax",
-            "A bulk body needs a list named Operations with at least one operation.",
-        )
-    if len(operations) > MAX_BULK:
-        raise ScimError(
-            413,
-            None,
-            f"A bulk request takes at most {MAX_BULK:,} operations; {len(operations):,} were sent.",
-        )
+        raise refuse("no_operations", request="bulk")
+    if len(operations) > limits.BULK:
+        raise refuse("too_many_bulk_operations", most=limits.BULK, sent=len(operations))
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise bad("invalidValue", "failOnErrors is a whole number from 1.")
+        raise refuse("wrong_fail_on_errors")
     made: dict[str, str] = {}
     answers, failed = [], 0
     for operation in operations:
@@ -93,12 +87,12 @@ def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) ->
     bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
     method = method.upper() if isinstance(method, str) else method
     if method not in METHODS:
-        raise bad("invalidSyntax", f"The method of a bulk operation is {', '.join(METHODS)}.")
+        raise refuse("wrong_bulk_method", methods=", ".join(METHODS))
     told["method"] = method
     if isinstance(bulk_id, str):
         told["bulkId"] = bulk_id
     if method == "POST" and not (isinstance(bulk_id, str) and bulk_id):
-        raise bad("invalidSyntax", "A POST in a bulk request needs a bulkId.")
+        raise refuse("no_bulk_id")
     kind, id = target(path, made, method)
     if id:
         told["location"] = location(kind, api.base, id)
@@ -117,10 +111,7 @@ def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
     """The kind and id a bulk path names; a POST names no id."""
     match = PATH.fullmatch(path) if isinstance(path, str) else None
     if match is None or bool(match[2]) is (method == "POST"):
-        raise bad(
-            "invalidPath",
-            "The path of a bulk operation is /Users or /Groups for POST, else /Users/{id}.",
-        )
+        raise refuse("wrong_bulk_path")
     kind = next(kind for kind in KINDS if kind.endpoint == f"/{match[1]}")
     return kind, str(resolved(match[2], made)) if match[2] else ""
 
@@ -152,5 +143,5 @@ def resolved(value: Any, made: dict[str, str]) -> Any:
     if match is None:
         return value
     if match[1] not in made:
-        raise ScimError(409, "invalidValue", f"{value[:100]} was not made before this operation.")
+        raise refuse("unknown_bulk_id", reference=value)
     return made[match[1]]

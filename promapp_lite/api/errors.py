@@ -1,7 +1,6 @@
 """What happens when a request fails: a SCIM error for the API, a plain page for people, one activity row."""
 
 import logging
-from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, render_template, request
@@ -11,19 +10,13 @@ from promapp_lite import jsonio
 from promapp_lite.api.authenticate import Api
 from promapp_lite.api.responses import refusal
 from promapp_lite.errors import ScimError
+from promapp_lite.scim.body import read_json
+from promapp_lite.scim.refusals import BY_STATUS, REFUSALS, refuse
 from promapp_lite.scim.schema import Kind
 from promapp_lite.store.activity import journal
 from promapp_lite.store.engine import FAULTS
 
 log = logging.getLogger("promapp_lite")
-DETAILS = {
-    400: "The request cannot be read.",
-    404: "There is nothing at this address. The Tenant URL ends in /api/scim.",
-    405: "This method is not allowed here.",
-    413: "The body is larger than 4 MiB.",
-    414: "The address is too long.",
-    503: "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
-}
 PAGES = {
     400: "This form is too old, or the browser sent no cookie with it. Go back, reload the page, try again.",
     404: "There is nothing at this address.",
@@ -50,10 +43,10 @@ def answer(error: ScimError) -> Response:
 def from_http(error: HTTPException) -> Response:
     """A refusal by Flask or Werkzeug: unknown route, wrong method, body too large."""
     status = error.code or 500
-    detail = DETAILS.get(status, HTTPStatus(status).phrase)
+    refused = refuse(BY_STATUS.get(status, "unreadable_request"))
     if request.mount is None:
-        return plain(status, PAGES.get(status, detail))
-    found = answer(ScimError(status, None, detail))
+        return plain(status, PAGES.get(status, refused.detail))
+    found = answer(refused)
     for name, value in error.get_headers():
         if name == "Allow":
             found.headers[name] = value
@@ -64,8 +57,8 @@ def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
     log.error("database: %s", first(error))
     if request.mount is None:
-        return plain(503, DETAILS[503])
-    return refusal(ScimError(503, None, DETAILS[503]))
+        return plain(503, REFUSALS["database_unavailable"].detail)
+    return refusal(refuse("database_unavailable"))
 
 
 def first(error: BaseException) -> BaseException:
@@ -80,7 +73,7 @@ def from_bug(error: Exception) -> Response:
     log.exception("unexpected %s", type(error).__name__)
     if request.mount is None:
         return plain(500, PAGES[500])
-    return answer(ScimError(500, None, "promapp-lite made a mistake; its log tells more."))
+    return answer(refuse("internal_error"))
 
 
 def plain(status: int, detail: str) -> Response:
@@ -98,7 +91,7 @@ def note(error: ScimError) -> None:
 
 def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     """Keep a failure; where even that cannot be written, the answer still goes out."""
-    facts = {"scim_type": error.scim_type, "detail": error.detail, **facts}
+    facts = facts | journal.refused(error)
     try:
         api.store.transact(lambda: journal.record(api.store, api.caller, "fail", error.status, **facts))
     except FAULTS as fault:
@@ -110,8 +103,8 @@ def subject() -> dict[str, object]:
     arguments = request.view_args or {}
     sent = sent_text()
     try:
-        parsed = jsonio.loads(sent.encode()) if sent else None
-    except ValueError:
+        parsed = read_json(sent.encode()) if sent else None
+    except ScimError:
         shown = "(not JSON)" if "password" in sent.lower() else sent[: journal.MAX_REQUEST]
         return about(arguments.get("kind"), arguments.get("id"), None) | {"request": shown}
     return about(arguments.get("kind"), arguments.get("id"), parsed)

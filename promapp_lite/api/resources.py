@@ -14,17 +14,16 @@ from promapp_lite import jsonio
 from promapp_lite.api.authenticate import Api
 from promapp_lite.api.responses import listed, reply
 from promapp_lite.config import MOUNTS
-from promapp_lite.errors import ScimError, bad
-from promapp_lite.scim import discovery, membership, patch, resource
-from promapp_lite.scim.discovery import MAX_PAGE
+from promapp_lite.scim import discovery, limits, membership, patch, resource
+from promapp_lite.scim.body import read_json
 from promapp_lite.scim.filter import Tree, parse
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import ALL, Row, Selection, etag, location
 from promapp_lite.scim.schema import GROUPS, KINDS, USERS, Kind, resolve
 from promapp_lite.store.activity import journal
 from promapp_lite.store.directory import groups, resources, users
 from promapp_lite.store.directory.resources import Query
 
-PAGE = 100
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 PROBE_SECONDS = 60
@@ -54,10 +53,7 @@ def call(view: Callable[..., Response], **arguments: Any) -> Response:
 
 def body(api: Api) -> Any:
     """The request's JSON; ScimError 400 invalidSyntax where it is none."""
-    try:
-        return jsonio.loads(api.request.get_data())
-    except ValueError as error:
-        raise bad("invalidSyntax", str(error)) from None
+    return read_json(api.request.get_data())
 
 
 def asked(api: Api) -> dict[str, str]:
@@ -108,7 +104,7 @@ def search_request(api: Api) -> dict[str, str]:
     """The parameters in a SearchRequest body, as a query string would hold them."""
     sent = body(api)
     if not isinstance(sent, dict):
-        raise bad("invalidSyntax", "A SearchRequest object was expected.")
+        raise refuse("not_an_object")
     return {name.lower(): as_parameter(value) for name, value in sent.items() if value is not None}
 
 
@@ -122,7 +118,7 @@ def as_parameter(value: Any) -> str:
 def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
     """One page of what a query finds, over one kind or several one after the other."""
     if "cursor" in sent and len(kinds) > 1:
-        raise bad("invalidCursor", "A cursor pages through users or through groups, not through both.")
+        raise refuse("cursor_over_both")
     shown: list[str] = []
     total, start, count = 0, start_of(sent), count_of(sent)
     cursor = None
@@ -142,10 +138,10 @@ def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Respons
 def query_of(api: Api, kind: Kind, sent: Mapping[str, str], start: int, count: int) -> Query:
     """The store's query for a set of parameters; ScimError 400 says what is wrong with them."""
     if "cursor" in sent and len(sent["cursor"]) > 100:
-        raise bad("invalidCursor", "The cursor is not one this service gave.")
+        raise refuse("wrong_cursor")
     order = sent.get("sortorder", "ascending").lower()
     if order not in ("ascending", "descending"):
-        raise bad("invalidValue", f"sortOrder is ascending or descending; {order[:40]!r} was sent.")
+        raise refuse("wrong_sort_order", value=order)
     return Query(
         tree=parse(kind, sent["filter"]) if "filter" in sent else None,
         start=start,
@@ -164,7 +160,7 @@ def start_of(sent: Mapping[str, str]) -> int:
 
 def count_of(sent: Mapping[str, str]) -> int:
     """count within 0 and the largest page."""
-    return min(MAX_PAGE, max(0, number(sent, "count", PAGE)))
+    return min(limits.PAGE, max(0, number(sent, "count", limits.DEFAULT_PAGE)))
 
 
 def number(sent: Mapping[str, str], name: str, default: int) -> int:
@@ -173,7 +169,7 @@ def number(sent: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not NUMBER.fullmatch(text):
-        raise bad("invalidValue", f"{name} is a whole number; {text[:40]!r} was sent.")
+        raise refuse("wrong_number", name=name, value=text)
     return int(text)
 
 
@@ -312,7 +308,7 @@ def expected(api: Api, tag: str | None = None) -> resources.Check:
 
     def check(row: Row) -> None:
         if sent is not None and not parse_etags(sent).contains_weak(bare(etag(row.version))):
-            raise ScimError(412, None, f"The resource has changed: it is at version {etag(row.version)} now.")
+            raise refuse("changed_meanwhile", version=etag(row.version))
 
     return check
 
@@ -353,7 +349,7 @@ def resource_type(api: Api, id: str) -> Response:
 def discovered(api: Api, resources: list[dict[str, Any]]) -> Response:
     """The whole list; there is no filter and no page on discovery."""
     if asked(api).get("filter"):
-        raise ScimError(403, None, "Schemas, resource types and the configuration are not filtered.")
+        raise refuse("no_discovery_filter")
     return reply(listed(map(jsonio.dumps, resources), len(resources), startIndex=1))
 
 
@@ -362,12 +358,12 @@ def one_of(resources: list[dict[str, Any]], id: str) -> Response:
     for each in resources:
         if each["id"].lower() == id.lower():
             return reply(jsonio.dumps(each))
-    raise ScimError(404, None, f"{id[:200]} is not known here.")
+    raise refuse("unknown_schema", id=id)
 
 
 def me(api: Api) -> Response:
     """Me: a token stands for a provisioning service, not for a user (RFC 7644 §3.11)."""
-    raise ScimError(501, None, "An access token here belongs to no user, so there is no Me.")
+    raise refuse("no_me")
 
 
 ROUTES: tuple[tuple[str, Kind | None, str, Callable[..., Response]], ...] = (

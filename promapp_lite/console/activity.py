@@ -9,7 +9,7 @@ import orjson
 
 from promapp_lite.console.format import ACTIONS, brief, count, did, plain
 from promapp_lite.console.people import LONGEST, number
-from promapp_lite.scim.advice import advise
+from promapp_lite.scim.refusals import advice
 from promapp_lite.store.activity import cycles, entries
 from promapp_lite.store.activity.entries import Entry, Filter
 from promapp_lite.store.engine import Store
@@ -89,9 +89,12 @@ def opened(store: Store, id: int) -> dict[str, Any] | None:
     found = entries.one(store, id) if id else None
     if found is None:
         return None
-    advice = advise(found.status, found.scim_type, found.detail) if found.failed else None
-    sent = pretty(found.request)
-    return {"entry": found, "sent": sent, "advice": advice, "changes": changes(found)}
+    return {
+        "entry": found,
+        "sent": pretty(found.request),
+        "advice": advice(found.code, found.facts or {}) if found.code else None,
+        "changes": changes(found),
+    }
 
 
 def pretty(text: str | None) -> str | None:

@@ -2,11 +2,8 @@
 
 from typing import Any
 
+from promapp_lite.scim import limits
 from promapp_lite.scim.schema import ENTERPRISE, KINDS, Attribute
-
-MAX_PAGE = 1000
-MAX_BULK = 1000
-MAX_BODY = 4 * 1024 * 1024
 
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -56,7 +53,6 @@ def schemas(base: str) -> list[dict[str, Any]]:
 
 
 def resource_types(base: str) -> list[dict[str, Any]]:
-    """Users and groups."""
     return [
         {
             "schemas": [TYPE_URN],
@@ -82,8 +78,8 @@ def config(base: str) -> dict[str, Any]:
         "documentationUri": "https://learn.microsoft.com/entra/identity/app-provisioning/"
         "use-scim-to-provision-users-and-groups",
         "patch": {"supported": True},
-        "bulk": {"supported": True, "maxOperations": MAX_BULK, "maxPayloadSize": MAX_BODY},
-        "filter": {"supported": True, "maxResults": MAX_PAGE},
+        "bulk": {"supported": True, "maxOperations": limits.BULK, "maxPayloadSize": limits.BODY},
+        "filter": {"supported": True, "maxResults": limits.PAGE},
         "changePassword": {"supported": False},
         "sort": {"supported": True},
         "etag": {"supported": True},
@@ -91,8 +87,8 @@ def config(base: str) -> dict[str, Any]:
             "cursor": True,
             "index": True,
             "defaultPaginationMethod": "index",
-            "defaultPageSize": 100,
-            "maxPageSize": MAX_PAGE,
+            "defaultPageSize": limits.DEFAULT_PAGE,
+            "maxPageSize": limits.PAGE,
         },
         "authenticationSchemes": [
             {

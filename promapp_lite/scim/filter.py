@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from promapp_lite import clock, jsonio
-from promapp_lite.errors import ScimError, bad
+from promapp_lite import clock
+from promapp_lite.errors import ScimError
+from promapp_lite.scim import limits
+from promapp_lite.scim.body import check_string
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import NAME_RULE, Attribute, Kind, Path, resolve
 from promapp_lite.text import fold
-
-MAX_LENGTH = 4000
-MAX_TERMS = 50
-MAX_DEPTH = 20
 
 TOKEN = re.compile(
     r"""\s*(?:
@@ -44,12 +43,9 @@ Resolver = Callable[[str], Path]
 @lru_cache(1024)
 def parse(kind: Kind, text: str) -> Tree:
     """The tree of a filter over resources of a kind; ScimError 400 invalidFilter says where it is wrong."""
-    if len(text) > MAX_LENGTH:
-        raise bad(
-            "invalidFilter",
-            f"The filter has {len(text):,} characters; {MAX_LENGTH:,} is the limit.",
-        )
-    return Parser(text, lambda path: resolve(kind, path, "invalidFilter")).parse()
+    if len(text) > limits.FILTER:
+        raise refuse("filter_too_long", most=limits.FILTER, sent=len(text))
+    return Parser(text, resource_resolver(kind)).parse()
 
 
 @lru_cache(1024)
@@ -58,13 +54,25 @@ def parse_value(attribute: Attribute, text: str) -> Tree:
     return Parser(text, value_resolver(attribute)).parse()
 
 
+def resource_resolver(kind: Kind) -> Resolver:
+    """Finds attributes of a resource; what is a wrong path elsewhere makes a wrong filter here."""
+
+    def find(path: str) -> Path:
+        try:
+            return resolve(kind, path)
+        except ScimError as error:
+            raise refuse("filter_path", problem=error.detail) from None
+
+    return find
+
+
 def value_resolver(attribute: Attribute) -> Resolver:
     """Finds sub-attributes of `attribute`, as the paths inside its brackets do."""
 
     def find(path: str) -> Path:
         sub = attribute.sub(path)
         if not NAME_RULE.fullmatch(path):
-            raise bad("invalidFilter", f"{path!r} is not a sub-attribute of {attribute.name}.")
+            raise refuse("filter_sub_attribute", name=path, attribute=attribute.name)
         return Path(None, sub)
 
     return find
@@ -88,15 +96,14 @@ class Parser:
         while end < len(text):
             match = TOKEN.match(text, end)
             if match is None:
-                raise bad("invalidFilter", f"The filter cannot be read from {text[end : end + 40]!r} on.")
+                raise refuse("filter_text", text=text[end : end + 40])
             yield str(match.lastgroup), match[str(match.lastgroup)]
             end = match.end()
 
     def parse(self) -> Tree:
-        """The whole filter."""
         tree = self.chain("or", lambda: self.chain("and", self.term))
         if self.position < len(self.tokens):
-            raise self.error(f"{self.tokens[self.position][1]!r} was not expected")
+            raise refuse("filter_unexpected", token=self.tokens[self.position][1], filter=self.text)
         return tree
 
     def chain(self, word: str, inner: Callable[[], Tree]) -> Tree:
@@ -120,12 +127,12 @@ class Parser:
     def enclosed(self, closing: str) -> Tree:
         """A filter between brackets, guarded against deep nesting."""
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise bad("invalidFilter", f"The filter is nested deeper than {MAX_DEPTH} levels.")
+        if self.depth > limits.FILTER_DEPTH:
+            raise refuse("filter_too_deep", most=limits.FILTER_DEPTH)
         self.position += 1
         tree = self.chain("or", lambda: self.chain("and", self.term))
         if self.peek_word() != closing:
-            raise self.error(f"{closing!r} is missing")
+            raise refuse("filter_missing", token=closing, filter=self.text)
         self.position += 1
         self.depth -= 1
         return tree
@@ -133,8 +140,8 @@ class Parser:
     def comparison(self) -> Tree:
         """`path operator value`, `path pr` or `path[…]`."""
         self.terms += 1
-        if self.terms > MAX_TERMS:
-            raise bad("tooMany", f"The filter has more than {MAX_TERMS} terms.")
+        if self.terms > limits.TERMS:
+            raise refuse("filter_too_many_terms", most=limits.TERMS)
         path = self.find(self.take("word", "an attribute"))
         if self.peek_word() == "[":
             return self.value_path(path)
@@ -143,7 +150,7 @@ class Parser:
     def value_path(self, path: Path) -> Tree:
         """`path[…]`, and Entra's `path[…].sub operator value`, which means both of one value."""
         if path.attribute is None or path.sub is not None or self.inside:
-            raise self.error(f"{path}[ ] is not a value path")
+            raise refuse("filter_value_path", path=str(path), filter=self.text)
         outer, self.find, self.inside = self.find, value_resolver(path.leaf), True
         inner = self.enclosed("]")
         word = self.peek_word()
@@ -159,20 +166,20 @@ class Parser:
         """The operator and operand behind a path."""
         operator = self.take("word", "an operator").lower()
         if path.attribute is None:
-            raise self.error(f"{path} names a schema, not an attribute")
+            raise refuse("filter_names_schema", path=str(path))
         if operator == "pr":
             return ("pr", path)
         if operator not in OPERATORS:
-            raise self.error(f"{operator!r} is not an operator")
+            raise refuse("filter_operator", operator=operator, filter=self.text)
         return comparable(operator, value_of(path), self.operand())
 
     def operand(self) -> Any:
         """The value of a comparison: JSON text, or a bare word (Entra's documentation shows both)."""
         if self.position >= len(self.tokens):
-            raise self.error("a value is missing at the end")
+            raise refuse("filter_no_value", where="at the end", filter=self.text)
         kind, text = self.tokens[self.position]
         if kind == "mark":
-            raise self.error(f"a value is missing before {text!r}")
+            raise refuse("filter_no_value", where=f"before {text!r}", filter=self.text)
         self.position += 1
         if kind == "string":
             return self.unquote(text)
@@ -183,9 +190,9 @@ class Parser:
         try:
             found = json.loads(text, strict=False)
             found.encode()
-            jsonio.check_string(found)
-        except ValueError:
-            raise self.error(f"{text[:40]} is not a valid text") from None
+            check_string(found)
+        except (ValueError, ScimError):
+            raise refuse("filter_string", text=text[:40], filter=self.text) from None
         return str(found)
 
     def peek_word(self, ahead: int = 0) -> str:
@@ -198,13 +205,9 @@ class Parser:
     def take(self, kind: str, what: str) -> str:
         """The next token, which must be of that kind."""
         if self.position >= len(self.tokens) or self.tokens[self.position][0] != kind:
-            raise self.error(f"{what} was expected")
+            raise refuse("filter_expected", what=what, filter=self.text)
         self.position += 1
         return self.tokens[self.position - 1][1]
-
-    def error(self, what: str) -> ScimError:
-        """A 400 that shows the filter and what is wrong with it."""
-        return bad("invalidFilter", f"The filter cannot be read: {what}. It is: {self.text[:200]}")
 
 
 def under(path: Path, tree: Tree) -> Tree:
@@ -224,10 +227,7 @@ def value_of(path: Path) -> Path:
     """A complex attribute compares by its `value` (RFC 7643 §2.4)."""
     if path.sub is None and path.leaf.complex:
         if "value" not in path.leaf.by_name:
-            raise bad(
-                "invalidFilter",
-                f"{path} has sub-attributes: compare one of them, such as {path}.{path.leaf.subs[0].name}.",
-            )
+            raise refuse("filter_complex", path=str(path), sub=path.leaf.subs[0].name)
         return path._replace(sub=path.leaf.sub("value"))
     return path
 
@@ -236,14 +236,14 @@ def comparable(operator: str, path: Path, operand: Any) -> Tree:
     """The comparison with its operand in the attribute's type; 400 where the operator has no meaning."""
     if isinstance(operand, Bare) and operand.lower() == "null":
         if operator not in ("eq", "ne"):
-            raise bad("invalidFilter", f"{operator} null has no meaning.")
+            raise refuse("filter_null", operator=operator)
         return ("not", ("pr", path)) if operator == "eq" else ("pr", path)
     leaf = path.leaf
     value = OPERANDS.get(leaf.type, text_operand)(leaf, operand)
     if operator in TEXT_OPERATORS and not isinstance(value, str):
-        raise bad("invalidFilter", f"{operator} compares texts; {path} is compared with {operand}.")
+        raise refuse("filter_not_text", operator=operator, path=str(path), operand=str(operand))
     if operator in ORDER_OPERATORS and (isinstance(value, bool) or leaf.type == "binary"):
-        raise bad("invalidFilter", f"The values of {path} have no order: use eq or ne.")
+        raise refuse("filter_no_order", path=str(path))
     return (operator, path, value, str(operand) if isinstance(value, str) else value)
 
 
@@ -256,7 +256,7 @@ def boolean_operand(leaf: Attribute, operand: str) -> bool:
     """true or false, quoted or not (Entra: `roles[primary eq "True"]`)."""
     value = CONSTANTS.get(operand.lower())
     if not isinstance(value, bool):
-        raise bad("invalidFilter", f"{leaf.name} is true or false; it is compared with {operand}.")
+        raise refuse("filter_not_boolean", attribute=leaf.name, operand=str(operand))
     return value
 
 
@@ -265,7 +265,7 @@ def moment_operand(leaf: Attribute, operand: str) -> str:
     try:
         return clock.stamp(clock.moment(operand))
     except (ValueError, OverflowError):
-        raise bad("invalidFilter", f"{leaf.name} is a date and time; {operand} is none.") from None
+        raise refuse("filter_not_datetime", attribute=leaf.name, operand=str(operand)) from None
 
 
 def free_operand(leaf: Attribute, operand: str) -> Any:

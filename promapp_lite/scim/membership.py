@@ -6,12 +6,10 @@ The member list itself is never here: the steps become rows that go in and out.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from promapp_lite.errors import bad
 from promapp_lite.scim import filter as filters
+from promapp_lite.scim import limits
 from promapp_lite.scim.patch import Operation
-
-MAX_MEMBERS = 50_000
-MAX_FILTERS = 20  # each reads the group's whole list
+from promapp_lite.scim.refusals import refuse
 
 
 class Step(NamedTuple):
@@ -35,8 +33,8 @@ def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
             steps += steps_of(operation)
         else:
             own.append(operation)
-    if sum(1 for step in steps if step.tree) > MAX_FILTERS:
-        raise bad("tooMany", f"At most {MAX_FILTERS} filters over members fit in one PATCH; name them by id.")
+    if sum(1 for step in steps if step.tree) > limits.MEMBER_FILTERS:
+        raise refuse("too_many_member_filters", most=limits.MEMBER_FILTERS)
     return own, steps
 
 
@@ -47,7 +45,7 @@ def steps_of(operation: Operation) -> list[Step]:
     with neither value nor filter takes out all (RFC 7644 §3.5.2.2).
     """
     if operation.path.sub is not None and operation.path.sub.name != "value":
-        raise bad("invalidPath", "Of a member only its value can be named in a path.")
+        raise refuse("member_path")
     named = ids_of(operation.value)
     if operation.tree is not None:
         return filtered(operation, named)
@@ -62,12 +60,12 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
     tree = operation.tree
     assert tree is not None  # noqa: S101
     if filters.names(tree, "$ref"):
-        raise bad("invalidPath", "Members are chosen by value, type or display.")
+        raise refuse("member_filter")
     by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
     if operation.op == "remove":
         return [Step("remove", (tree[2],))] if by_id else [Step("remove", tree=tree)]
     if not by_id:
-        raise bad("noTarget", "Members are added by id, not by a filter.")
+        raise refuse("member_without_id")
     if operation.op == "add" or not named:
         return [Step("add", (tree[2], *named))]
     return [Step("remove", (tree[2],)), Step("add", named)]
@@ -76,20 +74,16 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
 def ids_of(value: Any) -> tuple[str, ...]:
     """The member ids in a value: one or a list, each an id or an object with `value`; each id once."""
     sent = value if isinstance(value, list) else [] if value in (None, "") else [value]
-    if len(sent) > MAX_MEMBERS:
-        raise bad("tooMany", f"A request takes at most {MAX_MEMBERS:,} members; {len(sent):,} were sent.")
+    if len(sent) > limits.MEMBERS:
+        raise refuse("too_many_members", most=limits.MEMBERS, sent=len(sent))
     return tuple(dict.fromkeys(id_of(each) for each in sent))
 
 
 def id_of(sent: Any) -> str:
-    """The id of one member as sent."""
     if isinstance(sent, dict):
         sent = part_of(sent, "value")
-    if not isinstance(sent, str) or not sent or len(sent) > 255:
-        raise bad(
-            "invalidValue",
-            "A member needs a value: the id of a user or group, a text of 1 to 255 characters.",
-        )
+    if not isinstance(sent, str) or not sent or len(sent) > limits.NAME:
+        raise refuse("wrong_member", most=limits.NAME)
     return sent
 
 

@@ -10,18 +10,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from promapp_lite.errors import ScimError, bad
+from promapp_lite.errors import ScimError
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim.schema import CUSTOM_URN, Kind, Path, free, resolve
-from promapp_lite.scim.values import MAX_VALUES, coerce, single
+from promapp_lite.scim import limits
+from promapp_lite.scim.refusals import refuse
+from promapp_lite.scim.schema import CUSTOM_URN, Attribute, Kind, Path, free, resolve
+from promapp_lite.scim.values import coerce, single
 
-PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-MAX_OPERATIONS = 1000
-MAX_COMPARISONS = 2_000_000  # of values with filters or with each other, about two seconds
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
-LABELS = {"type", "primary", "display"}  # what alone makes no e-mail and no address
+LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
 
 Document = dict[str, Any]
 
@@ -39,15 +38,9 @@ def parse(kind: Kind, body: Any) -> list[Operation]:
     """The operations of a PATCH body, path-less ones spread over their keys; ScimError 400."""
     operations = member_of(body, "operations")
     if not isinstance(operations, list) or not operations:
-        raise bad(
-            "invalidSyntax",
-            "A PATCH body needs a list named Operations with at least one operation.",
-        )
-    if len(operations) > MAX_OPERATIONS:
-        raise bad(
-            "tooMany",
-            f"A PATCH takes at most {MAX_OPERATIONS:,} operations; {len(operations):,} were sent.",
-        )
+        raise refuse("no_operations", request="PATCH")
+    if len(operations) > limits.OPERATIONS:
+        raise refuse("too_many_operations", most=limits.OPERATIONS, sent=len(operations))
     check_schemas(body)
     return [each for sent in operations for each in parse_one(kind, sent)]
 
@@ -58,13 +51,13 @@ def check_schemas(body: Document) -> None:
     if schemas is not None and not (
         isinstance(schemas, list) and all(isinstance(urn, str) for urn in schemas)
     ):
-        raise bad("invalidSyntax", "schemas must be a list of URNs.")
+        raise refuse("schemas_not_urns")
 
 
 def member_of(body: Any, name: str) -> Any:
     """A member of a JSON object, its name compared without case; 400 when it is no object."""
     if not isinstance(body, dict):
-        raise bad("invalidSyntax", "A JSON object was expected.")
+        raise refuse("not_an_object")
     return next((value for key, value in body.items() if key.lower() == name), None)
 
 
@@ -72,23 +65,24 @@ def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
     """One sent operation, spread where it has no path."""
     op, path, value = (member_of(sent, name) for name in ("op", "path", "value"))
     if not isinstance(op, str) or op.lower() not in OPERATIONS:
-        raise bad("invalidSyntax", f"op must be add, replace or remove; {str(op)[:40]!r} was sent.")
+        raise refuse("wrong_op", op=str(op))
     op = op.lower()
     if path in (None, ""):
         if op == "remove":
-            raise bad("noTarget", "A remove operation needs a path.")
+            raise refuse("no_path")
         yield from spread(kind, op, value)
         return
     if not isinstance(path, str):
-        raise bad("invalidPath", "path must be a text.")
+        raise refuse("path_not_string")
     place, tree = target(kind, path, value)
+    # `members[value eq "…"]` names the member in its path and needs no value besides.
     names_member = tree is not None and place.top.name == "members"
     if op != "remove" and not names_member and not any(key.lower() == "value" for key in sent):
-        raise bad("invalidValue", f"The {op} operation on {path} has no value.")
+        raise refuse("no_value", op=op, path=path)
     if place.attribute and place.attribute.name == "schemas":
-        return
+        return  # derived from the document, whatever is sent
     if place.mutability == "readOnly":
-        raise bad("mutability", f"{path} is kept by this service and cannot be changed.")
+        raise refuse("read_only", path=path)
     yield from expand(kind, Operation(op, place, tree, value))
 
 
@@ -105,7 +99,7 @@ def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
         yield operation._replace(op="remove")
         return
     if not isinstance(value, dict):
-        raise bad("invalidValue", f"{path.urn} takes an object with its attributes.")
+        raise refuse("extension_not_object", urn=path.urn)
     for name, item in value.items():
         inner = resolve(kind, f"{path.urn}:{name}")._replace(urn=path.urn)
         if inner.mutability != "readOnly":
@@ -134,7 +128,7 @@ def key_target(kind: Kind, key: str, value: Any) -> tuple[Path, filters.Tree | N
 def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
     """A path-less value as one operation a key; keys may be dotted, URNs or value paths."""
     if not isinstance(value, dict):
-        raise bad("invalidValue", f"A {op} operation without a path needs an object as its value.")
+        raise refuse("value_not_object", op=op)
     seen = set()
     for key, item in value.items():
         if key.lower() in IGNORED:
@@ -144,7 +138,7 @@ def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
             continue
         path, tree = key_target(kind, key, item)
         if (path, tree) in seen:
-            raise bad("invalidSyntax", f"{path} was sent twice in one object.")
+            raise refuse("sent_twice", path=str(path))
         seen.add((path, tree))
         if path.mutability != "readOnly":
             yield from expand(kind, Operation(op, path, tree, item))
@@ -157,10 +151,10 @@ def parse_path(kind: Kind, text: str) -> tuple[Path, filters.Tree | None]:
         return resolve(kind, text), None
     match = VALUE_PATH.fullmatch(text)
     if match is None:
-        raise bad("invalidPath", f"The path {text[:200]!r} cannot be read (RFC 7644 §3.5.2).")
+        raise refuse("unreadable_path", path=text)
     path = resolve(kind, match["path"])
     if path.attribute is None or path.sub or not (path.top.multi or path.top.free):
-        raise bad("invalidPath", f"{path} has no list of values to choose from with [ ].")
+        raise refuse("no_list_of_values", path=str(path))
     tree = filters.parse_value(path.attribute, match["filter"])
     if match["sub"]:
         path = path._replace(sub=resolve_sub(path, match["sub"]))
@@ -172,17 +166,17 @@ def resolve_sub(path: Path, name: str) -> Any:
     try:
         return filters.value_resolver(path.leaf)(name).attribute
     except ScimError:
-        raise bad("invalidPath", f"{name!r} is not a sub-attribute of {path}.") from None
+        raise refuse("no_sub_attribute", name=name, attribute=str(path)) from None
 
 
 def apply(document: Document, operations: list[Operation]) -> None:
     """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
-    left = MAX_COMPARISONS
+    left = limits.COMPARISONS
     for operation in operations:
-        if operation.path.mutability != "writeOnly":
+        if operation.path.mutability != "writeOnly":  # a password is accepted and thrown away
             left -= apply_one(document, operation)
         if left < 0:
-            raise bad("tooMany", "These operations compare too many values: send them in several requests.")
+            raise refuse("too_many_comparisons")
 
 
 def apply_one(document: Document, operation: Operation) -> int:
@@ -191,7 +185,7 @@ def apply_one(document: Document, operation: Operation) -> int:
     if path.attribute is None:
         document.pop(key_in(document, str(path.urn)), None)
         return 1
-    holder = document if path.urn is None else extension(document, path.urn)
+    holder = document if path.urn is None else extension(document, path)
     name = path.attribute.name
     key = key_in(holder, name) if path.attribute.free else name  # what the table knows is kept by its name
     held = holder.get(key)
@@ -215,11 +209,11 @@ def comparisons(held: Any, operation: Operation) -> int:
     )
 
 
-def extension(document: Document, urn: str) -> Document:
-    """The extension's object in the document, made where it is not there yet."""
-    held = document.setdefault(key_in(document, urn), {})
+def extension(document: Document, path: Path) -> Document:
+    """The object of the path's extension in the document, made where it is not there yet."""
+    held = document.setdefault(key_in(document, str(path.urn)), {})
     if not isinstance(held, dict):
-        raise bad("invalidPath", f"{urn} holds a plain value.")
+        raise refuse("holds_plain_value", path=str(path), holder=path.urn)
     return held
 
 
@@ -238,7 +232,8 @@ def whole(held: Any, operation: Operation) -> Any:
         return without(held, operation)
     value = coerce(attribute, operation.value)
     if op == "add" and (attribute.multi or isinstance(held, list)):
-        return joined(held or [], value if isinstance(value, list) else [] if value is None else [value])
+        added = value if isinstance(value, list) else [] if value is None else [value]
+        return joined(held or [], added, attribute)
     if isinstance(held, dict) and isinstance(operation.value, dict) and "value" not in attribute.by_name:
         return extended(held, operation)
     return value
@@ -256,14 +251,14 @@ def extended(held: Document, operation: Operation) -> Document:
     return found
 
 
-def joined(held: list[Any], added: list[Any]) -> list[Any]:
+def joined(held: list[Any], added: list[Any], attribute: Attribute) -> list[Any]:
     """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2)."""
     if not held and len(added) < 2:
         return added
     there = {key_of(value) for value in held}
     new = list({key: value for value in added if (key := key_of(value)) not in there}.values())
-    if len(held) + len(new) > MAX_VALUES:
-        raise bad("tooMany", f"An attribute takes at most {MAX_VALUES:,} values.")
+    if (sent := len(held) + len(new)) > limits.VALUES:
+        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=sent)
     return one_primary(held + new, new)
 
 
@@ -305,7 +300,7 @@ def part(held: Any, operation: Operation) -> Any:
     if path.top.multi or isinstance(held, list):
         return part_of_all(held or [], operation)
     if held is not None and not isinstance(held, dict):
-        raise bad("invalidPath", f"{path} is not there: {path.top.name} holds a plain value.")
+        raise refuse("holds_plain_value", path=str(path), holder=path.top.name)
     return with_sub(held or {}, operation)
 
 
@@ -323,7 +318,7 @@ def part_of_all(held: list[Any], operation: Operation) -> list[Any]:
         made = [with_sub(each, operation) for each in held]
         return one_primary(made, made)
     if op == "add":
-        return joined(held, [with_sub({}, operation)])
+        return joined(held, [with_sub({}, operation)], operation.path.top)
     first = next((each for each in held if isinstance(each, dict) and each.get("primary")), held[0])
     return [with_sub(first, operation)]
 
@@ -338,6 +333,7 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
         removed = found.pop(key, None)
         reference = sub.name == "value" and not operation.path.top.free
         bare = operation.path.top.multi and not found.keys() - LABELS
+        # What a value was is gone: keeping `{type: "work"}` would be an e-mail without an address.
         return {} if removed is not None and (bare or reference) else found
     found[key] = value
     return found
@@ -350,7 +346,7 @@ def chosen(held: Any, operation: Operation) -> list[Any]:
         return [value for value in values if not any(value is hit for hit in hits)]
     value = as_element(single(operation.path.leaf, only(operation)))
     if not hits:
-        return values if value is None else joined(values, [implied(operation) | value])
+        return values if value is None else joined(values, [implied(operation) | value], operation.path.top)
     if value is None:
         return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
     base = implied(operation, strict=False)
@@ -373,7 +369,9 @@ def chosen_part(held: Any, operation: Operation) -> list[Any]:
     operation = operation._replace(value=only(operation))
     gone = operation.op == "remove" or coerce(operation.path.leaf, operation.value) is None
     if not hits:
-        return values if gone else joined(values, [with_sub(implied(operation), operation)])
+        if gone:
+            return values
+        return joined(values, [with_sub(implied(operation), operation)], operation.path.top)
     made = [with_sub(hit, operation) for hit in hits]
     return one_primary([kept for each in values if (kept := swap(each, hits, made))], made)
 
@@ -396,7 +394,7 @@ def only(operation: Operation) -> Any:
     if not isinstance(value, list):
         return value
     if len(value) > 1:
-        raise bad("invalidValue", f"{operation.path} takes one value; {len(value)} were sent.")
+        raise refuse("one_value", attribute=str(operation.path), sent=len(value))
     return value[0] if value else None
 
 
@@ -408,10 +406,7 @@ def implied(operation: Operation, strict: bool = True) -> Document:
     if all(term[0] == "eq" for term in terms):
         return {term[1].leaf.name: term[3] for term in terms}
     if strict:
-        raise bad(
-            "noTarget",
-            f"No value of {operation.path.top.name} matches the filter of the path.",
-        )
+        raise refuse("no_match", attribute=operation.path.top.name)
     return {}
 
 

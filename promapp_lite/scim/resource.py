@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from promapp_lite.errors import bad
 from promapp_lite.scim import membership
 from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, key_of, spread
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import USERS, Kind, Path, resolve
 
 
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 def build(kind: Kind, body: Any) -> tuple[Document, list[membership.Step]]:
     """The document in the body of a POST or PUT, and for a group the steps that make its members."""
     if not isinstance(body, dict):
-        raise bad("invalidSyntax", "The body must be a JSON object.")
+        raise refuse("not_an_object")
     check_schemas(body)
     operations = list(spread(kind, "add", body))
     steps: list[membership.Step] = []
@@ -43,7 +43,7 @@ def finish(kind: Kind, document: Document) -> Document:
     """The document ready to keep: what is required is there, `schemas` says what is in it."""
     for name in kind.required:
         if name not in document:
-            raise bad("invalidValue", f"{name} is required and was empty or missing.")
+            raise refuse("required", attribute=name)
     document.pop("schemas", None)
     extensions = [name for name in document if name.lower().startswith("urn:")]
     return {"schemas": [kind.urn, *extensions], **document}

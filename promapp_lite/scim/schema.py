@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
-from promapp_lite.errors import bad
+from promapp_lite.scim.refusals import refuse
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -54,12 +54,10 @@ class Attribute:
 
 
 def text(name: str, description: str, **facts: Any) -> Attribute:
-    """A text attribute."""
     return Attribute(name, description, **facts)
 
 
 def boolean(name: str, description: str, **facts: Any) -> Attribute:
-    """A boolean attribute."""
     return Attribute(name, description, type="boolean", **facts)
 
 
@@ -69,7 +67,6 @@ def reference(name: str, description: str, *refs: str, **facts: Any) -> Attribut
 
 
 def record(name: str, description: str, *subs: Attribute, **facts: Any) -> Attribute:
-    """A complex attribute."""
     return Attribute(name, description, type="complex", subs=subs, **facts)
 
 
@@ -323,7 +320,7 @@ CUSTOM_URN = re.compile(r"(urn:.+?:(?:User|Group))(?:[:.](.+))?", re.IGNORECASE 
 
 
 @lru_cache(4096)
-def resolve(kind: Kind, path: str, scim_type: str = "invalidPath") -> Path:
+def resolve(kind: Kind, path: str) -> Path:
     """Find what `path` (`[URN:]attribute[.sub]`) names; ScimError 400 where its form is wrong.
 
     The version in a URN has a dot of its own, so the URN goes first: the longest registered one,
@@ -332,14 +329,14 @@ def resolve(kind: Kind, path: str, scim_type: str = "invalidPath") -> Path:
     urn, rest = split_urn(kind, path)
     if not rest:
         if urn is None:
-            raise bad(scim_type, f"The path {path!r} names a schema, not an attribute.")
+            raise refuse("path_names_schema", path=path)
         return Path(urn, None)
     names = rest.split(".")
     if len(names) > 2 or not all(NAME_RULE.fullmatch(name) for name in names):
-        raise bad(scim_type, f"The path {path!r} is not an attribute path (RFC 7644 §3.10).")
+        raise refuse("not_attribute_path", path=path)
     found, attribute = lookup(kind, urn, names[0], bool(urn) or path is not rest)
     if len(names) > 1 and not (attribute.complex or attribute.free):
-        raise bad(scim_type, f"{attribute.name} has no sub-attributes, so no {names[1]}.")
+        raise refuse("no_sub_attributes", attribute=attribute.name, name=names[1])
     return Path(found, attribute, attribute.sub(names[1]) if len(names) > 1 else None)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from promapp_lite import clock, jsonio
-from promapp_lite.errors import ScimError, bad
+from promapp_lite.scim import limits
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import Attribute
 
-MAX_VALUES = 1000
 BOOLEANS = {"true": True, "false": False}
-LIMITED = {"userName": 255, "externalId": 255}
+LIMITED = {"userName": limits.NAME, "externalId": limits.NAME}
+SHOWN = 80  # characters of a value of the wrong type that are told
 
 
 def coerce(attribute: Attribute, value: Any) -> Any:
@@ -24,7 +25,7 @@ def coerce(attribute: Attribute, value: Any) -> Any:
         return many(attribute, value)
     if isinstance(value, list):
         if len(value) > 1:
-            raise bad("invalidValue", f"{attribute.name} takes one value; {len(value)} were sent.")
+            raise refuse("one_value", attribute=attribute.name, sent=len(value))
         value = value[0] if value else None
     return single(attribute, value)
 
@@ -41,14 +42,11 @@ def without_nulls(value: Any) -> Any:
 def many(attribute: Attribute, value: Any) -> list[Any] | None:
     """A multi-valued attribute as a list without empty elements and with at most one primary."""
     sent = value if isinstance(value, list) else [value]
-    if len(sent) > MAX_VALUES:
-        raise bad(
-            "tooMany",
-            f"{attribute.name} takes at most {MAX_VALUES:,} values; {len(sent):,} were sent.",
-        )
+    if len(sent) > limits.VALUES:
+        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=len(sent))
     values = [item for item in (single(attribute, each) for each in sent) if item is not None]
     if sum(1 for item in values if isinstance(item, dict) and item.get("primary") is True) > 1:
-        raise bad("invalidValue", f"{attribute.name} has more than one value with primary true.")
+        raise refuse("two_primaries", attribute=attribute.name)
     return values or None
 
 
@@ -67,7 +65,7 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
     """A complex value; a bare value stands for its `value` (Entra sends managers so)."""
     if not isinstance(value, dict):
         if "value" not in attribute.by_name or isinstance(value, list):
-            raise wrong(attribute, value)
+            raise refuse("not_object", attribute=attribute.name, value=shown(attribute, value))
         value = {"value": value}
     found: dict[str, Any] = {}
     for name, item in value.items():
@@ -75,7 +73,7 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
         if sub.mutability == "readOnly":
             continue
         if sub.name in found:
-            raise bad("invalidSyntax", f"{attribute.name}.{sub.name} was sent twice in one value.")
+            raise refuse("sent_twice", path=f"{attribute.name}.{sub.name}")
         kept = coerce(sub, item)
         if kept is not None:
             found[sub.name] = kept
@@ -85,15 +83,12 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
 def as_text(attribute: Attribute, value: Any) -> str:
     """Text, kept to the letter."""
     if not isinstance(value, str):
-        raise wrong(attribute, value)
+        raise refuse("not_string", attribute=attribute.name, value=shown(attribute, value))
     limit = LIMITED.get(attribute.name)
     if limit and len(value) > limit:
-        raise bad(
-            "invalidValue",
-            f"{attribute.name} takes at most {limit} characters; {len(value)} were sent.",
-        )
+        raise refuse("too_long", attribute=attribute.name, most=limit, sent=len(value))
     if attribute.name == "userName" and (value != value.strip() or not value.isprintable()):
-        raise bad("invalidValue", "userName has blanks around it or control characters in it.")
+        raise refuse("spaces_around", attribute=attribute.name)
     return value
 
 
@@ -101,7 +96,7 @@ def as_boolean(attribute: Attribute, value: Any) -> bool:
     """A boolean; without the aadOptscim062020 flag Entra sends "True" and "False"."""
     known = BOOLEANS.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(known, bool):
-        raise wrong(attribute, value)
+        raise refuse("not_boolean", attribute=attribute.name, value=shown(attribute, value))
     return known
 
 
@@ -110,7 +105,7 @@ def as_moment(attribute: Attribute, value: Any) -> str:
     try:
         clock.moment(value)
     except (ValueError, TypeError):
-        raise wrong(attribute, value) from None
+        raise refuse("not_datetime", attribute=attribute.name, value=shown(attribute, value)) from None
     return str(value)
 
 
@@ -122,18 +117,11 @@ SIMPLE: dict[str, Callable[[Attribute, Any], Any]] = {
     "dateTime": as_moment,
     "any": lambda attribute, value: value,
 }
-WORDS = {
-    "string": "a text",
-    "reference": "a text",
-    "binary": "a text in base64",
-    "boolean": "true or false",
-    "dateTime": "a date and time such as 2026-11-23T08:15:00Z",
-    "complex": "an object",
-}
 
 
-def wrong(attribute: Attribute, value: Any) -> ScimError:
-    """The 400 for a value of another type, naming the attribute, what it takes and what came."""
-    shown = jsonio.dumps(value)
-    shown = shown if len(shown) <= 80 else shown[:79] + "…"
-    return bad("invalidValue", f"{attribute.name} takes {WORDS[attribute.type]}; {shown} was sent.")
+def shown(attribute: Attribute, value: Any) -> str:
+    """The value of a wrong type as JSON, cut short; never one that must not be seen again."""
+    if attribute.returned == "never":
+        return "another type"
+    text = jsonio.dumps(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

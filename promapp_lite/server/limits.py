@@ -15,7 +15,6 @@ GRACE_SECONDS = 5
 BYTES_A_SECOND = 240  # of a request's body to come, or of an answer to be read, once the grace is over
 LINGER_SECONDS = 2  # to read on after an early refusal, so that the client gets to see it
 
-HEADER_BYTES = 64 * 1024
 FREE_BODY_BYTES = 64 * 1024  # a larger body is read only for a live access token
 METHOD_LETTERS = 20
 
@@ -45,7 +44,6 @@ TABLE = (
         "the longest waiting one is closed",
     ),
     Row(f"{CONNECTIONS:,} connections a process", "the longest waiting one is closed"),
-    Row(f"header block {HEADER_BYTES // 1024} KiB", "431"),
     Row(f"body of {FREE_BODY_BYTES // 1024} KiB without a live access token", "401, the body is not read"),
 )
 

@@ -20,7 +20,7 @@ from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import metrics
-from promapp_lite.scim.discovery import MAX_BODY
+from promapp_lite.scim.limits import BODY, HEADERS
 from promapp_lite.server import channels, dispatcher, limits, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
 from promapp_lite.server.board import Board
@@ -43,8 +43,8 @@ WAITRESS: dict[str, Any] = {
     "asyncore_use_poll": True,
     "channel_request_lookahead": 0,
     "backlog": limits.BACKLOG,
-    "max_request_header_size": limits.HEADER_BYTES,
-    "max_request_body_size": MAX_BODY + 1,  # one more, so that the application says it in words
+    "max_request_header_size": HEADERS,
+    "max_request_body_size": BODY + 1,  # one more, so that the application says it in words
     "log_socket_errors": False,  # a client that went away is no news
 }
 

@@ -1,14 +1,13 @@
 """How Waitress writes answers: the application's in one piece, and its own refusals as SCIM errors."""
 
 import time
-from http import HTTPStatus
 
 from waitress.task import ErrorTask, WSGITask
 
 from promapp_lite import jsonio
 from promapp_lite.api.responses import HEADERS, SCIM_JSON
-from promapp_lite.errors import ScimError
 from promapp_lite.ops import access_log
+from promapp_lite.scim.refusals import HTTP, refuse
 
 
 class Answer(WSGITask):
@@ -37,8 +36,8 @@ class Refusal(ErrorTask):
     def execute(self) -> None:
         """Write the answer and end the connection."""
         error = self.request.error
-        detail = f"{HTTPStatus(error.code).phrase}: {error.body}."
-        body = jsonio.dumps(ScimError(error.code, None, detail).body()).encode()
+        refused = refuse(HTTP.get(error.code, "internal_error"), problem=error.body)
+        body = jsonio.dumps(refused.body()).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.extend([("Content-Type", SCIM_JSON), *HEADERS])
         self.set_close_on_finish()

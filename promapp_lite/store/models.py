@@ -107,7 +107,9 @@ class Token(Model):
 
 
 class Activity(Model):
-    """One write or one failure. `changes` and `request` are JSON text, `ms` is how long it took.
+    """One write or one failure. `changes`, `request` and `facts` are JSON text, `ms` is how long it took.
+
+    `code` names the row of `scim/refusals.py` by which it was refused, `facts` holds the values of its texts.
 
     `times` is more than 1 only for refused tokens: one row a minute and address counts them.
     """
@@ -130,6 +132,8 @@ class Activity(Model):
     request = TextField(null=True)
     ms = IntegerField()
     times = IntegerField(default=1)
+    code = TextField(null=True)
+    facts = TextField(null=True)
 
     class Meta:
         table_name = "activity"

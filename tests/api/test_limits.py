@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from promapp_lite.scim import discovery
-from promapp_lite.store.directory import groups, resources
+from promapp_lite.scim import limits
+from promapp_lite.store.directory import groups
 
 
 def patch(*operations):
@@ -92,7 +92,7 @@ def test_comparisons(send, user):
 
 def test_page(send, monkeypatch):
     """A larger count is lowered to the largest page."""
-    monkeypatch.setattr("promapp_lite.api.resources.MAX_PAGE", 3)
+    monkeypatch.setattr("promapp_lite.scim.limits.PAGE", 3)
     for number in range(5):
         send("POST", "/Users", {"userName": f"u{number}"})
     answer = send("GET", "/Users?count=100000").json
@@ -125,7 +125,7 @@ def test_a_search_that_takes_too_long(send, monkeypatch):
     """It is broken off and says what to filter by; the connection serves on."""
     for number in range(30):
         send("POST", "/Users", {"userName": f"u{number}", "x": ["y" * 1000] * 100})
-    monkeypatch.setattr(resources, "SECONDS", -1)
+    monkeypatch.setattr(limits, "SEARCH_SECONDS", -1)
     monkeypatch.setattr("promapp_lite.store.engine.STEPS", 10)
     answer = send("GET", "/Users?filter=x co %22z%22")
     assert (answer.status, answer.json["scimType"]) == (400, "tooMany")
@@ -143,7 +143,7 @@ def test_bulk(send):
 def test_the_configuration_tells_the_limits(send):
     """ServiceProviderConfig says what holds."""
     config = send("GET", "/ServiceProviderConfig").json
-    assert config["filter"]["maxResults"] == discovery.MAX_PAGE == 1000
+    assert config["filter"]["maxResults"] == limits.PAGE == 1000
     assert config["bulk"]["maxOperations"] == 1000
     assert config["bulk"]["maxPayloadSize"] == 4 * 1024 * 1024
 

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from promapp_lite.scim import limits
 from promapp_lite.store import engine
-from promapp_lite.store.directory import resources
 
 USER = {"userName": "u@x", "emails": [{"type": "work", "value": "u@x"}], "externalId": "e1"}
 
@@ -201,7 +201,7 @@ def steps(store, send):
         seen = []
         connection = store.database.connection()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(resources, "SECONDS", 1000)
+            patch.setattr(limits, "SEARCH_SECONDS", 1000)
             patch.setattr(engine, "STEPS", 100)
             patch.setattr(engine.time, "monotonic", lambda: seen.append(1) or 0)
             answer = send("GET", f"/Users?filter={quote(text)}")

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import ENTERPRISE
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller, record
@@ -150,6 +151,8 @@ def test_failures(send, ada, rows, method, path, body, status, scim_type, kind, 
     found = rows("action", "method", "status", "scim_type", "resource_type", "name", "changes")[1:]
     assert (answer.status, found) == (status, [("fail", method, status, scim_type, kind, name, None)])
     assert rows("detail")[-1] == answer.json["detail"]
+    code, facts = rows("code", "facts")[-1]
+    assert refuse(code, **json.loads(facts)).body() == answer.json
 
 
 @pytest.mark.parametrize(

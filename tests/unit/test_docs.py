@@ -8,6 +8,8 @@ import pytest
 from helpers import ROOT
 
 from promapp_lite.cli import SERVING, main
+from promapp_lite.scim import limits
+from promapp_lite.scim.refusals import REFUSALS
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^\s+|`)(?:sudo (?:-u \S+ )?)?promapp-lite((?: [^\s`<>|&;]+)*)", re.M)
@@ -23,6 +25,21 @@ def test_links_lead_somewhere(page):
         file = page.parent / name if name else page
         assert file.exists(), target
         assert not heading or heading in headings(file), target
+
+
+def test_the_limits_are_those_of_the_code():
+    """README's table is what the code holds, each with the answer beyond it."""
+    text = (ROOT / "README.md").read_text("utf-8").split("| limit | at most |")[1].split("\n\n")[0]
+    shown = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in text.splitlines()[2:]]
+    *rows, page = shown
+    assert rows == [(what, most, answer(code)) for what, most, code in limits.TABLE]
+    assert page == ("page", f"{limits.PAGE:,} resources", "the page is that long")
+
+
+def answer(code):
+    """Status and scimType of a refusal."""
+    row = REFUSALS[code]
+    return " ".join(filter(None, (str(row.status), row.scim_type)))
 
 
 def headings(file):

@@ -8,6 +8,8 @@ from promapp_lite.errors import ScimError
 from promapp_lite.scim import membership, patch, resource
 from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USER, USERS
 
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
 BABS = {"display": "Babs Jensen", "$ref": "https://example.com/v2/Users/2819c223", "value": "2819c223"}
 JAMES = {"display": "James Smith", "$ref": "https://example.com/v2/Users/08e1d05d", "value": "08e1d05d"}
 WORK_ADDRESS = {
@@ -27,7 +29,7 @@ H = {"type": "home", "value": "h@x"}
 def run(given, *operations):
     """The document after the operations."""
     document = copy.deepcopy(given)
-    patch.apply(document, patch.parse(USERS, {"schemas": [patch.PATCH_URN], "Operations": list(operations)}))
+    patch.apply(document, patch.parse(USERS, {"schemas": [PATCH_URN], "Operations": list(operations)}))
     return document
 
 
@@ -283,7 +285,7 @@ def test_bodies(body):
     assert (caught.value.status, caught.value.scim_type) == (400, "invalidSyntax")
 
 
-@pytest.mark.parametrize("schemas", [None, [], ["x"], [patch.PATCH_URN], [patch.PATCH_URN.lower()]])
+@pytest.mark.parametrize("schemas", [None, [], ["x"], [PATCH_URN], [PATCH_URN.lower()]])
 def test_schemas(schemas):
     """Which URNs stand in schemas is the client's affair; letter case of members does not count."""
     body = {"OPERATIONS": [{"OP": "Add", "Path": "title", "VALUE": "x"}], "Schemas": schemas}

@@ -3,6 +3,7 @@
 import pytest
 
 from promapp_lite.errors import ScimError
+from promapp_lite.scim.filter import resource_resolver
 from promapp_lite.scim.schema import ENTERPRISE, GROUP, GROUPS, KINDS, USER, USERS, resolve
 
 CUSTOM = "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User"
@@ -88,10 +89,13 @@ WRONG = [
 
 @pytest.mark.parametrize("text", WRONG)
 def test_wrong_paths(text):
-    """What is no attribute path is refused with the scimType asked for."""
-    for scim_type in ("invalidPath", "invalidFilter"):
+    """What is no attribute path is refused, in a filter as a wrong filter."""
+    for scim_type, find in (
+        ("invalidPath", lambda path: resolve(USERS, path)),
+        ("invalidFilter", resource_resolver(USERS)),
+    ):
         with pytest.raises(ScimError) as caught:
-            resolve(USERS, text, scim_type)
+            find(text)
         assert (caught.value.status, caught.value.scim_type) == (400, scim_type)
 
 

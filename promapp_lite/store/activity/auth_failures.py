@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from peewee import DatabaseError
 
 from promapp_lite import clock
+from promapp_lite.errors import ScimError
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.store.access.tokens import digest
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
@@ -92,8 +94,8 @@ class Denials:
             self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
             return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
-        detail = why(self.store, secret)
-        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, detail=detail))
+        facts = journal.refused(why(self.store, secret))
+        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, **facts))
 
     def flush(self) -> None:
         """Write the counts that are not written yet: somebody looks."""
@@ -111,17 +113,16 @@ class Denials:
         count.kept = count.times
 
 
-def why(store: Store, secret: str | None) -> str:
+def why(store: Store, secret: str | None) -> ScimError:
     """What is wrong with the token, as told to the admin only; the caller is told nothing of it."""
     if not secret:
-        return "The request carried no Secret Token."
+        return refuse("token_missing")
     found = store.row(KNOWN, digest=digest(secret))
     if found is None:
-        return "The Secret Token is none that was made here."
+        return refuse("token_unknown")
     description, hint, revoked, expires = found
-    named = f"The access token “{description}” ({hint}…)"
     if revoked:
-        return f"{named} was revoked on {revoked[:10]}."
+        return refuse("token_revoked", description=description, hint=hint, day=revoked[:10])
     if expires <= clock.now():
-        return f"{named} expired on {expires[:10]}."
-    return f"{named} belongs to an admin who is no longer active."
+        return refuse("token_expired", description=description, hint=hint, day=expires[:10])
+    return refuse("token_owner_disabled", description=description, hint=hint)

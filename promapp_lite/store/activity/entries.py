@@ -42,6 +42,8 @@ class Entry(NamedTuple):
     times: int
     changes: Any
     request: str | None
+    code: str | None
+    facts: Any
 
     @property
     def failed(self) -> bool:
@@ -70,6 +72,7 @@ WHOLE = {
 BRIEF = WHOLE | {
     "changes": Case(None, ((fn.length(Activity.changes) < SHORT, Activity.changes),)),
     "request": None,
+    "facts": None,
 }
 JOINED = (
     Activity.select()
@@ -113,9 +116,14 @@ def page(store: Store, wanted: Filter, before: int = NEWEST, limit: int = 20) ->
 
 
 def entry(row: tuple[Any, ...]) -> Entry:
-    """The row with its changes read."""
+    """The row with its changes and facts read."""
     found = Entry(*row)
-    return found._replace(changes=orjson.loads(found.changes) if found.changes else None)
+    return found._replace(changes=read(found.changes), facts=read(found.facts))
+
+
+def read(text: str | None) -> Any:
+    """JSON as a value, None where there is none."""
+    return orjson.loads(text) if text else None
 
 
 def people(store: Store, who: str) -> dict[str, str]:

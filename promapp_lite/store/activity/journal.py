@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from promapp_lite import clock, jsonio
+from promapp_lite.errors import ScimError
 from promapp_lite.store.engine import Statement, Store, slot
 from promapp_lite.store.models import Activity, Word
 
@@ -81,6 +82,16 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
     }
     store.behind = True
     return int(store.rows(INSERT, **(row | facts))[0][0])
+
+
+def refused(error: ScimError) -> dict[str, Any]:
+    """A refusal as it is kept: what the caller was told, and the code and values its advice is made of."""
+    return {
+        "scim_type": error.scim_type,
+        "detail": error.detail,
+        "code": error.code,
+        "facts": jsonio.dumps(error.values),
+    }
 
 
 def members(act: str, ids: list[str]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from peewee import OP, SQL, Case, ColumnBase, Entity, Expression, Node, Ordering, Select, Value, fn
 
-from promapp_lite.errors import bad
 from promapp_lite.scim.filter import Tree
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import GROUPS, USERS, Attribute, Kind, Path
 from promapp_lite.store.engine import slot
 from promapp_lite.store.models import Email, Group, Member, Resource, User
@@ -120,7 +120,7 @@ class Condition:
         if attribute.multi or attribute.free or path.leaf.free:
             return self.in_values(operator, path, operand)
         if path.leaf.returned == "never":
-            raise bad("invalidFilter", f"{path} is never shown, so nothing can be found by it.")
+            raise refuse("filter_never_returned", path=str(path))
         return compared(operator, extracted(self.model.doc, path), operand)
 
     def in_values(self, operator: str, path: Path, operand: Any) -> Node:
@@ -382,7 +382,7 @@ def sortable(kind: Kind, path: Path) -> Any:
         return column
     attribute = path.attribute
     if attribute is None or attribute.name in ("members", "groups") or attribute.returned == "never":
-        raise bad("invalidPath", f"There is no order by {path}.")
+        raise refuse("no_order", path=str(path))
     doc = MODEL[kind].doc
     if attribute.free:
         return Select([loose_values(doc, path)], [fn.fold(ELEMENT)]).limit(1)

@@ -11,10 +11,11 @@ import orjson
 from peewee import SQL, IntegrityError, Value, fn
 
 from promapp_lite import clock, jsonio
-from promapp_lite.errors import ScimError, bad
+from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.membership import Step
 from promapp_lite.scim.patch import Document, Operation, apply
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, diff, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store.activity import journal
@@ -29,8 +30,6 @@ COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
     GROUPS: groups.columns,
 }
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
-MAX_DOCUMENT = 1024 * 1024
-SECONDS = 4  # that a search may take
 Check = Callable[[Row], None]
 
 
@@ -112,7 +111,7 @@ def get(store: Store, kind: Kind, id: str) -> Row:
     """The resource of that id; ScimError 404."""
     found = store.row(SQL_OF[kind].get, id=id)
     if found is None:
-        raise ScimError(404, None, f"{kind.name} {id[:100]} is not here: it was deleted or never made.")
+        raise refuse("not_found", kind=kind.name, id=id)
     return Row(*found)
 
 
@@ -128,14 +127,10 @@ def page(store: Store, kind: Kind, query: Query) -> Page:
     elif query.sort is None and query.tree is None:
         find = by_position
     try:
-        with store.limited(SECONDS):
+        with store.limited(limits.SEARCH_SECONDS):
             return find(store, kind, query, values)
     except TooLong:
-        raise bad(
-            "tooMany",
-            f"Finding this takes longer than {SECONDS} seconds with as many resources as are here. Filter by "
-            f"userName, externalId, e-mail address or id.",
-        ) from None
+        raise refuse("search_too_slow", seconds=limits.SEARCH_SECONDS) from None
 
 
 def by_index(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
@@ -237,10 +232,7 @@ def offset_of(cursor: str) -> int:
     except (ValueError, binascii.Error):
         position = -1
     if not 0 <= position < 2**62 or cursor != cursor_of(position):
-        raise bad(
-            "invalidCursor",
-            "The cursor is not one this service gave; begin again with an empty one.",
-        )
+        raise refuse("wrong_cursor")
     return position
 
 
@@ -261,18 +253,13 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
 
 def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
     """Insert or update the row; the unique index decides, and its refusal becomes a 409."""
-    if len(row.doc) > MAX_DOCUMENT:
-        raise bad("invalidValue", f"The {kind.name.lower()} would be larger than 1 MiB.")
+    if len(row.doc) > limits.DOCUMENT:
+        raise refuse("document_too_large", kind=kind.name.lower(), most=limits.DOCUMENT // limits.MIB)
     try:
         store.run(statement, **row._asdict(), **COLUMNS[kind](document))
     except IntegrityError:
         name = UNIQUE[kind]
-        raise ScimError(
-            409,
-            "uniqueness",
-            f"Another {kind.name.lower()} already has the {name} {document[name]!r} (letter case does not "
-            f"count). Match on {name} in the attribute mapping, or change it on one side.",
-        ) from None
+        raise refuse("taken_name", kind=kind.name.lower(), attribute=name, value=document[name]) from None
 
 
 def put_parts(

@@ -103,6 +103,8 @@ class Activity(Model):
     request = TextField(null=True)
     ms = IntegerField()
     times = IntegerField(default=1)
+    code = TextField(null=True)
+    facts = TextField(null=True)
 
     class Meta:
         table_name = "activity"

@@ -1,0 +1,69 @@
+"""The JSON body of a request, read strictly and within the limits of this service."""
+
+import json
+from typing import Any
+
+import orjson
+
+from promapp_lite.scim import limits
+from promapp_lite.scim.refusals import refuse
+
+ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+LONG_NUMBER = b"0" * 19  # in a body whose digits are all made zeros
+
+
+def read_json(body: bytes) -> Any:
+    """The value of a body; ScimError 400 invalidSyntax says what is wrong with it.
+
+    Refused are NaN and Infinity, lone surrogates, anything but UTF-8 (RFC 8259 §8.1),
+    NUL characters, strings and nesting over their limits.
+    """
+    try:
+        value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise refuse("not_json", problem=str(error)) from None
+    if (
+        len(body) > limits.STRING
+        or b"\\u0000" in body
+        or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH
+    ):
+        check(value, limits.JSON_DEPTH)  # only a body that could pass a limit is walked
+    if LONG_NUMBER in body.translate(ZEROS):
+        json.loads(body, parse_int=whole_number)  # orjson would round it
+    return value
+
+
+def whole_number(digits: str) -> int:
+    """The number; ScimError where it could not be kept to the letter."""
+    if not -(2**63) <= int(digits[:25]) < 2**64:
+        raise refuse("number_too_large", number=digits[:40])
+    return int(digits)
+
+
+def check(value: Any, depth: int) -> None:
+    """Walk parsed JSON; ScimError where a limit of this module is passed."""
+    if isinstance(value, str):
+        check_string(value)
+    elif isinstance(value, dict):
+        check_depth(depth)
+        for key, item in value.items():
+            check_string(key)
+            check(item, depth - 1)
+    elif isinstance(value, list):
+        check_depth(depth)
+        for item in value:
+            check(item, depth - 1)
+
+
+def check_depth(left: int) -> None:
+    """ScimError where no level of nesting is left."""
+    if left <= 0:
+        raise refuse("nested_too_deep", most=limits.JSON_DEPTH)
+
+
+def check_string(text: str) -> None:
+    """ScimError for a string that is too long to keep or holds a NUL."""
+    if len(text) > limits.STRING:
+        raise refuse("string_too_long", most=limits.STRING, sent=len(text))
+    if "\0" in text:
+        raise refuse("nul_character")
