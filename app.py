@@ -3,4 +3,4 @@
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 
-app = create_app(Settings.from_env())
+app = create_app(Settings.load())

@@ -15,20 +15,11 @@ from urllib.parse import urlsplit
 import click
 
 from promapp_lite import __version__, clock, doctor, jsonio
-from promapp_lite.config import (
-    ACTIVITY_DAYS,
-    DOORS,
-    KEEP,
-    PREFIX,
-    PROXIES,
-    Settings,
-    default_data_dir,
-    read_config,
-)
+from promapp_lite.cli.options import FILE, settings_of
+from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import logs
 from promapp_lite.server import run as server
-from promapp_lite.server import supervisor
 from promapp_lite.server.listeners import Listener
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, setup, tokens
@@ -36,107 +27,12 @@ from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import backup, export
 from promapp_lite.system import certificates, desktop, service
 
-FILE = click.Path(dir_okay=False, path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def option(*names: str, **facts: Any) -> Callable[..., Any]:
-    """A Click option that also reads PROMAPP_LITE_<NAME>."""
-    variable = PREFIX + names[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, **facts)
-
-
-def use_config(context: click.Context, _: click.Parameter, folder: Path) -> Path:
-    """Let the data folder's config.toml give the defaults of the other options."""
-    try:
-        found = read_config(folder)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{folder / 'config.toml'} cannot be read: {error}.") from None
-    context.default_map = {
-        **found,
-        **{name.replace("-", "_"): value for name, value in found.items()},
-    }
-    return folder
-
-
-data_dir = option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_data_dir,
-    show_default="the user data folder",
-    is_eager=True,
-    callback=use_config,
-    help="Where the database and config.toml are.",
-)
+data_dir = settings_of("data")
+serving = settings_of("serve")
 password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-url_option = option("--url", metavar="URL", help="The public base of Tenant URL and location.")
-listen_option = option(
-    "--listen",
-    metavar="URL",
-    multiple=True,
-    default=DOORS,
-    show_default=True,
-    help="A door to open; can be repeated.",
-)
-
-
-SERVING = (
-    data_dir,
-    listen_option,
-    url_option,
-    option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Worker threads."),
-    option(
-        "--processes",
-        type=click.IntRange(1, 32),
-        default=supervisor.usual,
-        show_default="one a core up to 4, 1 on Windows",
-        help="Processes that serve.",
-    ),
-    option(
-        "--behind-proxy",
-        is_flag=True,
-        help="A proxy in front does the TLS; allows http doors to other machines.",
-    ),
-    option(
-        "--trusted-proxy",
-        metavar="ADDRESS",
-        multiple=True,
-        default=PROXIES,
-        show_default=True,
-        help="Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
-    ),
-    option(
-        "--tls-cert",
-        type=FILE,
-        help="Certificate with its chain (PEM) for the https doors, instead of the self-signed one; "
-        "read again when it changes.",
-    ),
-    option("--tls-key", type=FILE, help="The key of --tls-cert (PEM)."),
-    option(
-        "--keep-backups",
-        metavar="N",
-        type=click.IntRange(0, 3650),
-        default=KEEP,
-        show_default=True,
-        help="Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
-    ),
-    option(
-        "--activity-days",
-        metavar="DAYS",
-        type=click.IntRange(0, 36500),
-        default=ACTIVITY_DAYS,
-        show_default=True,
-        help="How long the provisioning activity is kept; 0: for ever.",
-    ),
-    option(
-        "--log-format",
-        type=click.Choice(logs.FORMATS),
-        default="text",
-        show_default=True,
-        help="How the log on stderr is written.",
-    ),
-    option("--no-browser", is_flag=True, help="Never open a browser."),
-)
 LAZY = {"rehearse": "promapp_lite.rehearse.command"}  # build.spec names them too, as nothing imports them
 SOURCES = {
     "COMMANDLINE": "command line",
@@ -196,31 +92,21 @@ def main(context: click.Context) -> None:
 @main.command(
     example="promapp-lite init --data-dir /srv/promapp-lite --admin ada --url https://scim.example.org"
 )
-@data_dir
-@option(
-    "--admin",
-    "name",
-    metavar="NAME",
-    default="admin",
-    show_default=True,
-    help="The first admin's name.",
-)
+@settings_of("init")
 @password_stdin
-@url_option
-@listen_option
-def init(data_dir: Path, name: str, password_stdin: bool, url: str | None, listen: tuple[str, ...]) -> None:
+def init(data_dir: Path, admin: str, password_stdin: bool, url: str | None, listen: tuple[str, ...]) -> None:
     """Make the data folder, the database and the first admin."""
     if opening.exists(data_dir):
         raise UserError(f"{data_dir} is initialised already; nothing was changed.")
     password, generated = choose_password(password_stdin)
     admins.hash_password(password)
     store = opening.create(data_dir)
-    admins.create(store, name, password)
+    admins.create(store, admin, password)
     store.close()
     if url:
         (data_dir / "config.toml").write_text(f"url = {jsonio.dumps(url)}\n", "utf-8")
-    settings = Settings(data_dir, url, listen)
-    click.echo(f"Data folder:  {data_dir}\nAdmin:        {name}")
+    settings = Settings(data_dir, url=url, listen=listen)
+    click.echo(f"Data folder:  {data_dir}\nAdmin:        {admin}")
     if generated:
         click.echo(f"Password:     {password}   (shown only now)")
     shown = certificates.ensure(data_dir, urlsplit(url or "").hostname)
@@ -244,33 +130,25 @@ def choose_password(from_stdin: bool) -> tuple[str, bool]:
     return secrets.token_urlsafe(15), True
 
 
-def serving(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of serving, on every command that must know them."""
-    for each in reversed(SERVING):
-        command = each(command)
-    return command
-
-
 @main.command(name="serve", example="promapp-lite serve --listen http://127.0.0.1:8480")
 @serving
-def serve_command(no_browser: bool, **options: Any) -> None:
+def serve_command(**options: Any) -> None:
     """Serve the SCIM API and the console until SIGTERM or Ctrl-C."""
-    run_server(**options)
+    run_server(Settings(**options))
 
 
-def run_server(log_format: str, **options: Any) -> None:
+def run_server(settings: Settings) -> None:
     """Say what happens on stderr, and serve."""
-    logs.set_up(log_format)
-    server.run(Settings(**options))
+    logs.set_up(settings.log_format)
+    server.run(settings)
 
 
 @click.command()
-@click.pass_context
-def start(context: click.Context) -> None:
+def start() -> None:
     """What a double-click runs: data where there is none yet, serve, and show the console."""
     try:
-        options = defaults_of(serve_command)
-        serve_and_show(first_page(options), **options)
+        settings = Settings.load()
+        serve_and_show(first_page(settings), settings)
     except Exception as error:
         told = str(error) if isinstance(error, UserError) else traceback.format_exc()
         click.echo(f"Error: {told}", err=True)
@@ -278,10 +156,9 @@ def start(context: click.Context) -> None:
         raise click.exceptions.Exit(1) from None
 
 
-def first_page(options: dict[str, Any]) -> str:
+def first_page(settings: Settings) -> str:
     """The console, or where there is no admin yet a new set-up link, which is printed."""
-    folder = options["data_dir"]
-    page = Settings(folder, options["url"], options["listen"]).console_url
+    page, folder = settings.console_url, settings.data_dir
     store = opening.open_store(folder) if opening.exists(folder) else opening.create(folder)
     if setup.needed(store):
         page = f"{page}setup?key={setup.make(store)}"
@@ -290,25 +167,19 @@ def first_page(options: dict[str, Any]) -> str:
     return page
 
 
-def serve_and_show(page: str, no_browser: bool, **options: Any) -> None:
+def serve_and_show(page: str, settings: Settings) -> None:
     """Serve and open the page in a browser; where another one serves already, open that one's."""
-    shown = desktop.present() and not no_browser
+    shown = desktop.present() and not settings.no_browser
     if shown:
         desktop.show_when_ready(page)
     try:
-        run_server(**options)
+        run_server(settings)
     except opening.Busy as busy:
         if not desktop.answers(page, 2):
             raise
         click.echo(f"{busy} Its console: {page}")
         if shown:
             desktop.show(page)
-
-
-def defaults_of(command: click.Command) -> dict[str, Any]:
-    """A command's options as environment, config.toml and defaults give them."""
-    with command.make_context(command.name, []) as context:
-        return dict(context.params)
 
 
 @main.command(name="config", example="promapp-lite config")
@@ -329,13 +200,13 @@ def source(context: click.Context, name: str) -> str:
 def spelled(value: Any) -> str:
     """A setting as it would be written."""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(str, value)) or "-"
     return {None: "-", True: "yes", False: "no"}.get(value, str(value))
 
 
 @main.command(name="doctor", example="promapp-lite doctor")
 @serving
-def call_doctor(no_browser: bool, log_format: str, **options: Any) -> None:
+def call_doctor(**options: Any) -> None:
     """Check data folder, database, certificate, doors, clock, disk and Tenant URL; exit 1 where one fails."""
     failed = False
     for level, about, found, advice in doctor.examine(Settings(**options)):
@@ -383,9 +254,7 @@ def restore_command(data_dir: Path, file: Path) -> None:
 
 
 @main.command(name="export", example="promapp-lite export --format csv users > people.csv")
-@data_dir
-@url_option
-@listen_option
+@settings_of("export")
 @click.option("--format", "form", type=click.Choice(export.FORMATS), default="csv", show_default=True)
 @click.option("--output", type=click.File("w", "utf-8", lazy=True), default="-", help="A file; else stdout.")
 @click.argument("share", type=click.Choice(export.SHARES), default="users")
@@ -393,7 +262,7 @@ def export_command(
     data_dir: Path, url: str | None, listen: tuple[str, ...], form: str, output: TextIO, share: str
 ) -> None:
     """Write users, groups or activity as a table, as JSON, or as the SCIM API would list them."""
-    settings = Settings(data_dir, url, listen)
+    settings = Settings(data_dir, url=url, listen=listen)
     for piece in export.export(opened(data_dir), share, form, settings.tenant_url):
         output.write(piece)
 
@@ -407,8 +276,7 @@ dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done
 
 
 @service_group.command(name="install", example="promapp-lite service install --dry-run")
-@data_dir
-@listen_option
+@settings_of("install")
 @dry_run
 def install_service(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
     """Serve the data folder from now on and whenever the system starts, as the folder's owner.

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from promapp_lite import clock, jsonio
 
-FORMATS = ("text", "json")
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 

@@ -18,14 +18,8 @@ from promapp_lite.server.shutdown import shutdown_signal
 
 log = logging.getLogger("promapp_lite")
 
-MOST = 4
 AGAIN_SECONDS = 1.0  # between the death of a worker and the start of the next
 END_SECONDS = 30  # that workers have to finish what they have in hand
-
-
-def usual() -> int:
-    """How many processes serve when nobody says: one a core up to four, one where fork is missing."""
-    return min(os.cpu_count() or 1, MOST) if hasattr(os, "fork") else 1
 
 
 def possible(count: int) -> None:

@@ -164,7 +164,7 @@ def test_admins(ready):
 def test_flag_beats_environment_beats_file_beats_default(ready, monkeypatch, tmp_path):
     """The order of the contract, shown with --listen."""
     served = []
-    monkeypatch.setattr("promapp_lite.cli.server.run", lambda settings: served.append(settings.listen))
+    monkeypatch.setattr("promapp_lite.server.run.run", lambda settings: served.append(settings.listen))
     ready("serve")
     (tmp_path / "data" / "config.toml").write_text('listen = ["http://127.0.0.1:1"]\nno-browser = true\n')
     ready("serve")
@@ -190,7 +190,7 @@ def test_a_broken_config_file(ready, tmp_path):
 def test_alone(run, monkeypatch, tmp_path):
     """Without a command: data where there is none yet, then serve."""
     served = []
-    monkeypatch.setattr("promapp_lite.cli.server.run", served.append)
+    monkeypatch.setattr("promapp_lite.server.run.run", served.append)
     assert run().exit_code == 0
     assert run().exit_code == 0
     assert [settings.data_dir for settings in served] == [tmp_path / "data"] * 2

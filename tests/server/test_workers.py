@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from helpers import ROOT, Loud, free_port, wait_for
 
+from promapp_lite.config import usual_processes
 from promapp_lite.errors import UserError
 from promapp_lite.server import balance, shutdown, supervisor
 from promapp_lite.store import opening
@@ -191,11 +192,11 @@ def test_metrics_count_all_processes(running):
 def test_usual(monkeypatch):
     """One a core up to four; one where there is no fork."""
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert supervisor.usual() == 4
+    assert usual_processes() == 4
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    assert supervisor.usual() == 2
+    assert usual_processes() == 2
     monkeypatch.delattr(os, "fork")
-    assert supervisor.usual() == 1
+    assert usual_processes() == 1
 
 
 def test_no_fork(monkeypatch):
