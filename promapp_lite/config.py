@@ -19,7 +19,7 @@ from platformdirs import user_data_path
 from promapp_lite.errors import UserError
 
 PREFIX = "PROMAPP_LITE_"
-FILE = "config.toml"
+CONFIG_FILE = "config.toml"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
 LISTEN = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
@@ -367,7 +367,7 @@ def host_name() -> str:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The settings of a data folder's config.toml, by name; UserError names file, key, found and wanted."""
-    file = folder / FILE
+    file = folder / CONFIG_FILE
     found: dict[str, Any] = {}
     for key, value in parsed(file).items():
         name = known(file, key, value)

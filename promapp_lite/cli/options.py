@@ -14,7 +14,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 Command = Callable[..., Any]
 
 
-class Checked(click.ParamType):  # type: ignore[type-arg] (generic since Click 8.4 only)
+class Checked(click.ParamType):  # type: ignore[type-arg]  # 8.2 has no type arguments
     """A string that the table checks; a refusal names the option, or the variable that it came from."""
 
     name = "text"
@@ -82,3 +82,7 @@ def settings_of(name: str) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+data_dir = settings_of("data")
+password_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")

@@ -32,7 +32,7 @@ STOPPED = "stopped before the cleaning was done: look for people and groups of t
 @click.argument("url", required=False)
 @with_options
 def rehearse(**options: Any) -> None:
-    """Play Entra ID's provisioning service against the SCIM endpoint at URL.
+    """Play Entra ID's provisioning service against a SCIM endpoint.
 
     Test Connection, initial cycle, joiners, movers and leavers, retries and restart, in the order
     and form in which Entra sends them. After each cycle everything is read back and compared.

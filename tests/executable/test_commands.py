@@ -53,6 +53,15 @@ def test_init(run, tmp_path):
     store.close()
 
 
+def test_init_keeps_the_config_file(run, tmp_path):
+    """What config.toml says already stays; only a url that it lacks is added."""
+    file = tmp_path / "data" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("threads = 8\n")
+    assert run("init", "--url", "https://scim.example.org").exit_code == 0
+    assert file.read_text() == 'url = "https://scim.example.org"\nthreads = 8\n'
+
+
 def test_init_generates_a_password_where_nobody_can_type(run, tmp_path):
     """Without a terminal and without --password-stdin it makes one and prints it, once."""
     result = run("init")

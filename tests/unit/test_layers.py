@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from helpers import ROOT
 
 from promapp_lite.cli import main
@@ -162,6 +163,23 @@ def test_help_ends_with_an_example(words):
     assert command.help
     assert "Example:" in command.epilog
     assert " ".join(("promapp-lite", *words)) in command.epilog
+
+
+def groups(group, words=()):
+    """(words, group) of every group of commands, the program among them."""
+    yield words, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from groups(command, (*words, name))
+
+
+@pytest.mark.parametrize(("words", "group"), list(groups(main)), ids=str)
+def test_a_list_of_commands_is_readable(words, group):
+    """On a terminal of 80 columns no description is cut short; it ends with an example."""
+    shown = CliRunner().invoke(main, [*words, "--help"], env={"COLUMNS": "80"}).output
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert " ".join(("Example:\n    promapp-lite", *words)) in shown
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
