@@ -26,6 +26,7 @@ def serve(**options: Any) -> None:
 def run_server(settings: Settings) -> None:
     """Set up the log on stderr, and serve."""
     logs.set_up(settings.log_format)
+    logs.leave_out_origins()
     run.run(settings)
 
 
