@@ -160,7 +160,7 @@ def test_the_page_is_shown_when_the_service_answers(server, opened):
     ],
 )
 def test_the_console_has_an_address_for_this_machine(listen, page):
-    """The http door first, as no certificate is in the way there."""
+    """The http listener first, as no certificate is in the way there."""
     assert Settings(Path("x"), listen=listen).console_url == page
 
 

@@ -125,6 +125,8 @@ def test_it_is_a_service_like_serve(served):
 
     wait_until(lambda: served.rows("SELECT COUNT(*) FROM activity WHERE path = '/old'") == [(0,)])
     wait_until(lambda: served.rows("SELECT COUNT(*) FROM word WHERE key = 'eve'") != [(0,)])
+    served.send("POST", "/api/scim/Users", {"userName": "zoe"})  # the process that wrote it follows it
+    wait_until(lambda: served.rows("SELECT COUNT(*) FROM word WHERE key = 'zoe'") != [(0,)])
     wait_until(lambda: '"path":"/api/scim/Users"' in served.log())
     wait_until(lambda: "today's copy is" in served.log())
     assert "Logging error" not in served.log()
@@ -145,6 +147,7 @@ def test_it_keeps_serve_and_restore_off(served, tmp_path):
             env=environment(served.folder) | {"PROMAPP_LITE_LISTEN": f"http://127.0.0.1:{free_port()}"},
             capture_output=True,
             text=True,
+            timeout=30,
         )
         assert done.returncode == 1
         assert "already serving" in done.stderr
