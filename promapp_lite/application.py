@@ -3,9 +3,8 @@
 import atexit
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from flask import Flask
 
@@ -27,14 +26,6 @@ PACKAGE = Path(__file__).parent
 GUNICORN_BOOT_ERROR = 3
 
 
-class Application(Flask):
-    """Flask over plain functions: it need not ask of each one, at each request, whether it is a coroutine."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is."""
-        return func
-
-
 def templates() -> Path:
     """Where the pages are: in the package of a wheel or an executable, beside it in a checkout."""
     inside = PACKAGE / "templates"
@@ -42,8 +33,8 @@ def templates() -> Path:
 
 
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
-    """The WSGI application over a data folder; store.UserError where it cannot be opened."""
-    app = Application("promapp_lite", static_folder=None, template_folder=str(templates()))
+    """The WSGI application over a data folder; UserError where it cannot be opened."""
+    app = Flask("promapp_lite", static_folder=None, template_folder=str(templates()))
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
@@ -71,7 +62,7 @@ def jobs(app: Flask, settings: Settings) -> Jobs:
 def from_environment() -> Flask:
     """The application for any WSGI server, by the settings of its environment, with its jobs running.
 
-    What cannot be is one line on stderr and exit code 1.
+    Where that cannot be, one line on stderr says why, and the process ends with 1, or 3 under gunicorn.
     """
     try:
         settings = Settings.load()
