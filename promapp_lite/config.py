@@ -155,11 +155,9 @@ def setting(
 ) -> Any:
     """A field of `Settings` with its row of the table; a default that is a function is called."""
     row = {"setting": Setting(kind, default, help, metavar, multiple, shown, commands)}
-    return (
-        field(default_factory=default, metadata=row)
-        if callable(default)
-        else field(default=default, metadata=row)
-    )
+    if callable(default):
+        return field(default_factory=default, metadata=row)
+    return field(default=default, metadata=row)
 
 
 def default_data_dir() -> Path:
@@ -305,6 +303,11 @@ class Settings:
     )
     log_format: str = setting(Choice(LOG_FORMATS), "text", "How the log on stderr is written.")
     no_browser: bool = setting(Flag(), False, "Never open a browser.")
+
+    def __post_init__(self) -> None:
+        """UserError where there would be nothing to listen on: an empty list, a variable of spaces."""
+        if not self.listen:
+            raise UserError("listen: nothing was found; an address such as http://127.0.0.1:8480 is wanted.")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -141,6 +141,17 @@ def test_every_command_says_the_same(tmp_path, write, words):
     assert (done.exit_code, done.stderr, done.stdout) == (1, f"Error: {refused.value}\n", "")
 
 
+@pytest.mark.parametrize(("toml", "variable"), [("listen = []", ""), ("", "  ")])
+def test_nothing_to_listen_on(tmp_path, write, toml, variable):
+    """It is refused; a list that is empty by default may be empty."""
+    write(toml + "\nindex = []")
+    with pytest.raises(UserError, match="listen: nothing was found"):
+        load(tmp_path, PROMAPP_LITE_LISTEN=variable)
+    words = ["serve", "--data-dir", str(tmp_path)]
+    done = CliRunner().invoke(main, words, env={"PROMAPP_LITE_LISTEN": variable})
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+
+
 def test_a_file_that_cannot_be_read(tmp_path):
     """It is named."""
     (tmp_path / "config.toml").mkdir()
