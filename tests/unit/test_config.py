@@ -59,7 +59,7 @@ def test_every_setting_is_tried_below():
 
 @pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize("dash", ["-", "_"])
-def test_the_environment_beats_the_file_beats_the_default(tmp_path, write, name, dash):
+def test_environment_and_file_beat_the_default(tmp_path, write, name, dash):
     """Each setting is read from both, and a key is taken with dashes and with underscores."""
     toml, text, value = GIVEN[name]
     write(f"{name.replace('_', dash)} = {toml}")
@@ -67,8 +67,20 @@ def test_the_environment_beats_the_file_beats_the_default(tmp_path, write, name,
     write("")
     assert getattr(load(tmp_path, **{config.variable(name): text}), name) == value
     write(f"{name} = {toml}")
-    assert getattr(load(tmp_path, **{config.variable(name): text}), name) == value
     assert getattr(load(tmp_path, **{config.variable(name): ""}), name) == value
+
+
+def test_the_environment_beats_the_file(tmp_path, write):
+    """Setting by setting."""
+    write('threads = 7\nlisten = ["http://127.0.0.1:1"]\nbehind-proxy = true\nkeep-backups = 3')
+    used = load(
+        tmp_path,
+        PROMAPP_LITE_THREADS="8",
+        PROMAPP_LITE_LISTEN="http://127.0.0.1:2",
+        PROMAPP_LITE_BEHIND_PROXY="no",
+    )
+    assert (used.threads, used.listen, used.behind_proxy) == (8, ("http://127.0.0.1:2",), False)
+    assert used.keep_backups == 3
 
 
 @pytest.mark.parametrize("name", [each for each in GIVEN if "serve" in SETTINGS[each].commands])
