@@ -1,6 +1,5 @@
-"""The WSGI object for `flask --app app` and any WSGI server, set up from the environment."""
+"""The WSGI object for `flask --app app` and any WSGI server, set up from environment and config.toml."""
 
-from promapp_lite.application import create_app
-from promapp_lite.config import Settings
+from promapp_lite.application import from_environment
 
-app = create_app(Settings.from_env())
+app = from_environment()

@@ -1,29 +1,29 @@
-"""The Flask application: the data opened, the blueprints registered."""
+"""The Flask application: the data opened, the blueprints registered, the background jobs at hand."""
 
-from collections.abc import Callable
+import atexit
+import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from flask import Flask
 
 from promapp_lite.api import authenticate, bulk, errors, resources
 from promapp_lite.config import Settings
 from promapp_lite.console import routes
-from promapp_lite.ops import access_log, health, metrics
+from promapp_lite.errors import UserError
+from promapp_lite.ops import access_log, health, logs, metrics
+from promapp_lite.ops.jobs import Jobs
+from promapp_lite.ops.trusted_proxies import TrustedProxies
 from promapp_lite.scim import limits
+from promapp_lite.store.activity import indexer
 from promapp_lite.store.activity.auth_failures import Denials
 from promapp_lite.store.engine import Store
-from promapp_lite.store.opening import open_store
+from promapp_lite.store.opening import open_store, shared_serving_lock
+from promapp_lite.store.snapshots import backup
 
 PACKAGE = Path(__file__).parent
-
-
-class Application(Flask):
-    """Flask over plain functions: it need not ask of each one, at each request, whether it is a coroutine."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is."""
-        return func
+GUNICORN_BOOT_ERROR = 3
 
 
 def templates() -> Path:
@@ -33,8 +33,8 @@ def templates() -> Path:
 
 
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
-    """The WSGI application over a data folder; store.UserError where it cannot be opened."""
-    app = Application("promapp_lite", static_folder=None, template_folder=str(templates()))
+    """The WSGI application over a data folder; UserError where it cannot be opened."""
+    app = Flask("promapp_lite", static_folder=None, template_folder=str(templates()))
     app.config["MAX_CONTENT_LENGTH"] = limits.BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
@@ -43,4 +43,58 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.extensions["denials"] = Denials(app.extensions["store"])
     for room in (access_log, authenticate, errors, health, metrics, resources, bulk, routes):
         room.init_app(app)
+    app.extensions["jobs"] = jobs(app, settings)
     return app
+
+
+def jobs(app: Flask, settings: Settings) -> Jobs:
+    """Log lines and counts, search words and cycles, the daily copy and the end of old activity."""
+    store = app.extensions["store"]
+    return Jobs(
+        (
+            app.extensions["journal"].keep_up,
+            lambda ended: indexer.keep_up(store, ended),
+            lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days),
+        )
+    )
+
+
+def from_environment() -> Flask:
+    """The application for any WSGI server, by the settings of its environment, with its jobs running.
+
+    Where that cannot be, one line on stderr says why, and the process ends with 1, or 3 under gunicorn.
+    """
+    try:
+        settings = Settings.load()
+        logs.set_up(settings.log_format)
+        app = create_app(settings)
+        app.extensions["serving_lock"] = shared_serving_lock(settings.data_dir)
+    except UserError as refusal:
+        give_up(refusal)
+    if settings.behind_proxy:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
+    run_jobs(app.extensions["jobs"], app.extensions["store"])
+    return app
+
+
+def give_up(refusal: UserError) -> NoReturn:
+    """Say why on stderr, and end the process."""
+    # gunicorn starts a worker again for ever, unless it ends with the code for one that cannot start.
+    print(f"Error: {refusal}", file=sys.stderr)
+    raise SystemExit(GUNICORN_BOOT_ERROR if "gunicorn.arbiter" in sys.modules else 1)
+
+
+def run_jobs(running: Jobs, store: Store) -> None:
+    """Run the jobs until the process ends, and in each process that a server forks from this one.
+
+    Neither threads nor connections to SQLite may be carried into a fork.
+    """
+
+    def before_fork() -> None:
+        running.stop()
+        store.close()
+
+    running.start()
+    atexit.register(running.stop)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=before_fork, after_in_parent=running.start, after_in_child=running.start)

@@ -1,52 +1,324 @@
-"""The settings of one running service, read once."""
+"""The settings: one table, and the one place where environment and config.toml are read."""
 
+import codecs
+import difflib
 import functools
+import ipaddress
 import os
+import re
 import socket
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_path
 
+from promapp_lite.errors import UserError
+
 PREFIX = "PROMAPP_LITE_"
+CONFIG_FILE = "config.toml"
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
-DOORS = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
+LISTEN = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
-ACTIVITY_DAYS = 90
-KEEP = 7  # daily copies of the database
 PROXIES = ("127.0.0.1", "::1")
+LOG_FORMATS = ("text", "json")
+PORTS = {"http": 80, "https": 443}
+MOST_PROCESSES = 4
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?", re.ASCII)
+BOOLEANS = {  # what Click takes for a flag in the environment
+    **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
+    **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
+}
+TOML_TYPES = {
+    str: "a string",
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a fraction",
+    list: "a list",
+    dict: "a table",
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string, which `check` may refuse or put into its usual form."""
+
+    check: Callable[[str], str] = str
+    wanted: str = "a string"
+    toml: type = str
+
+    def convert(self, value: str) -> str:
+        """The string in its usual form."""
+        return self.check(value)
+
+
+@dataclass(frozen=True)
+class Location:
+    """The path of a file or a folder."""
+
+    folder: bool = False
+    wanted: str = "a path, as a string,"
+    toml: type = str
+
+    def convert(self, value: str) -> Path:
+        """The path."""
+        return Path(value)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole number between two limits."""
+
+    low: int
+    high: int
+    toml: type = int
+
+    @property
+    def wanted(self) -> str:
+        """The limits."""
+        return f"a whole number from {self.low} to {self.high}"
+
+    def convert(self, value: int | str) -> int:
+        """The number."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = self.low - 1
+        if not self.low <= number <= self.high:
+            raise ValueError(f"{self.wanted} is wanted")
+        return number
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    toml: type = str
+
+    @property
+    def wanted(self) -> str:
+        """The words."""
+        return " or ".join(f'"{word}"' for word in self.words)
+
+    def convert(self, value: str) -> str:
+        """The word."""
+        if value not in self.words:
+            raise ValueError(f"{self.wanted} is wanted")
+        return value
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Yes or no."""
+
+    wanted: str = "true or false"
+    toml: type = bool
+
+    def convert(self, value: bool | str) -> bool:
+        """The answer."""
+        if isinstance(value, bool):
+            return value
+        if value.strip().lower() not in BOOLEANS:
+            raise ValueError(f"{self.wanted} is wanted")
+        return BOOLEANS[value.strip().lower()]
+
+
+Kind = Text | Location | Number | Choice | Flag  # each with its type in TOML, and how a value is read
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table; `commands` take it as an option, `shown` describes a default that is computed."""
+
+    kind: Kind
+    default: Any
+    help: str
+    metavar: str | None
+    multiple: bool
+    shown: str | None
+    commands: tuple[str, ...]
+
+
+def setting(
+    kind: Kind,
+    default: Any,
+    help: str,
+    *,
+    metavar: str | None = None,
+    multiple: bool = False,
+    shown: str | None = None,
+    commands: tuple[str, ...] = ("serve",),
+) -> Any:
+    """A field of `Settings` with its row of the table; a default that is a function is called."""
+    row = {"setting": Setting(kind, default, help, metavar, multiple, shown, commands)}
+    if callable(default):
+        return field(default_factory=default, metadata=row)
+    return field(default=default, metadata=row)
 
 
 def default_data_dir() -> Path:
-    """Where data is kept when nobody says otherwise; never beside the executable's unpacked files."""
+    """The user data folder; never beside the executable's unpacked files."""
     return user_data_path("promapp-lite", appauthor=False)
+
+
+def usual_processes() -> int:
+    """One a core up to four, as more gain nothing; one where fork is missing."""
+    return min(os.cpu_count() or 1, MOST_PROCESSES) if hasattr(os, "fork") else 1
+
+
+def listen_url(text: str) -> str:
+    """An address to listen on, http(s)://host[:port]; ValueError where it is none."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in PORTS and parts.hostname and parts.path in ("", "/") and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("an address to listen on looks like http://127.0.0.1:8480")
+    return text
+
+
+def public_url(text: str) -> str:
+    """The base http(s)://host[:port] of a public URL; a Tenant URL is cut to it, a host is turned to IDNA."""
+    parts = split(text.strip())
+    if parts.scheme not in PORTS:
+        raise ValueError("it must begin with https:// or http://")
+    if re.search(r"[?#\s]", text.strip()):
+        raise ValueError("it must have no query, fragment or space: https://host or https://host:port")
+    if parts.username is not None:
+        raise ValueError("it must hold no user name and no password: https://host or https://host:port")
+    if parts.path.rstrip("/") not in ("", *MOUNTS):
+        raise ValueError(f"it must have no path such as {parts.path}: https://host or https://host:port")
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{ascii_host(parts.hostname or '')}{port}"
+
+
+def split(text: str) -> SplitResult:
+    """The parts of a URL; ValueError for a port or an IPv6 address that is none."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        port, parts = 0, urlsplit("")
+    if port == 0:
+        raise ValueError("its host or port cannot be read: https://host or https://host:port is wanted")
+    return parts
+
+
+def ascii_host(host: str) -> str:
+    """A host as it stands in a URL: a name outside ASCII in IDNA, an IPv6 address in brackets."""
+    if ":" in host:
+        return f"[{ipaddress.IPv6Address(host)}]"
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if not HOST.fullmatch(name):
+        raise ValueError(
+            "it has no host name that could be found: https://host or https://host:port is wanted"
+        )
+    return name
+
+
+def network(text: str) -> str:
+    """An IP address or network; ValueError where it is none."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"an IP address or network is wanted: {error}") from None
+    return text
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the data is and how the service is reached."""
+    """The table of settings: every option, variable, key of config.toml and default is made from it."""
 
-    data_dir: Path
-    url: str | None = None
-    listen: tuple[str, ...] = DOORS
-    threads: int = 4
-    behind_proxy: bool = False
-    trusted_proxy: tuple[str, ...] = PROXIES
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    keep_backups: int = KEEP
-    activity_days: int = ACTIVITY_DAYS
-    processes: int = 1
+    data_dir: Path = setting(
+        Location(folder=True),
+        default_data_dir,
+        "The folder of the database and config.toml.",
+        shown="the user data folder",
+        commands=("serve", "init", "export", "install", "data"),
+    )
+    admin: str = setting(Text(), "admin", "The first admin's name.", metavar="NAME", commands=("init",))
+    listen: tuple[str, ...] = setting(
+        Text(listen_url),
+        LISTEN,
+        "An address to listen on; can be repeated.",
+        metavar="URL",
+        multiple=True,
+        commands=("serve", "init", "export", "install"),
+    )
+    url: str | None = setting(
+        Text(public_url),
+        None,
+        "The public base of Tenant URL and location: https://host or https://host:port.",
+        metavar="URL",
+        commands=("serve", "init", "export"),
+    )
+    threads: int = setting(Number(1, 64), 4, "Worker threads of each process.")
+    processes: int = setting(
+        Number(1, 32),
+        usual_processes,
+        "Processes that serve.",
+        shown="one a core up to 4, 1 on Windows",
+    )
+    behind_proxy: bool = setting(
+        Flag(), False, "A proxy in front does the TLS; allows http listeners that other machines reach."
+    )
+    trusted_proxy: tuple[str, ...] = setting(
+        Text(network),
+        PROXIES,
+        "Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
+        metavar="ADDRESS",
+        multiple=True,
+    )
+    tls_cert: Path | None = setting(
+        Location(),
+        None,
+        "Certificate with its chain (PEM) for the https listeners, instead of the self-signed one; "
+        "read again when it changes.",
+    )
+    tls_key: Path | None = setting(Location(), None, "The key of --tls-cert (PEM).")
+    keep_backups: int = setting(
+        Number(0, 3650),
+        7,
+        "Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
+        metavar="N",
+    )
+    activity_days: int = setting(
+        Number(0, 36500), 90, "How long the provisioning activity is kept; 0: for ever.", metavar="DAYS"
+    )
+    index: tuple[str, ...] = setting(
+        Text(),
+        (),
+        "An attribute to be matched by quickly: Azure AD's matching attribute if it is not userName, "
+        "externalId, displayName or an e-mail address; can be repeated.",
+        metavar="ATTRIBUTE",
+        multiple=True,
+    )
+    log_format: str = setting(Choice(LOG_FORMATS), "text", "How the log on stderr is written.")
+    no_browser: bool = setting(Flag(), False, "Never open a browser.")
+
+    def __post_init__(self) -> None:
+        """UserError where there would be nothing to listen on: an empty list, a variable of spaces."""
+        if not self.listen:
+            raise UserError("listen: nothing was found; an address such as http://127.0.0.1:8480 is wanted.")
 
     @classmethod
-    def from_env(cls) -> "Settings":
-        """The settings for `app.py`: environment before config.toml before default."""
-        folder = Path(os.environ.get(f"{PREFIX}DATA_DIR") or default_data_dir())
-        url = os.environ.get(f"{PREFIX}URL") or read_config(folder).get("url")
-        return cls(folder, url)
+    def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Each setting from environment, config.toml or default, in this order; UserError for a wrong one."""
+        given = {}
+        for name, row in SETTINGS.items():
+            if text := environ.get(variable(name)):
+                found = text.split() if row.multiple else text
+                given[name] = convert(row, found, variable(name))
+        folder = given.get("data_dir") or default_data_dir()
+        return cls(**{**read_config(folder), **given})
 
     @property
     def public_url(self) -> str:
@@ -55,11 +327,11 @@ class Settings:
 
     @property
     def console_url(self) -> str:
-        """Where a browser on this machine finds the console: the first http door, else the first door."""
-        doors = [urlsplit(door) for door in self.listen]
-        door = next((door for door in doors if door.scheme == "http"), doors[0])
-        host = "localhost" if door.hostname in EVERYWHERE else door.netloc.rsplit(":", 1)[0]
-        return f"{door.scheme}://{host}:{door.port}/" if door.port else f"{door.scheme}://{host}/"
+        """Where a browser on this machine finds the console: the first http listener, else the first one."""
+        listeners = [urlsplit(each) for each in self.listen]
+        shown = next((each for each in listeners if each.scheme == "http"), listeners[0])
+        host = "localhost" if shown.hostname in EVERYWHERE else shown.netloc.rsplit(":", 1)[0]
+        return f"{shown.scheme}://{host}:{shown.port}/" if shown.port else f"{shown.scheme}://{host}/"
 
     @property
     def tenant_url(self) -> str:
@@ -67,13 +339,26 @@ class Settings:
         return self.public_url + MOUNTS[0]
 
 
+SETTINGS: dict[str, Setting] = {each.name: each.metadata["setting"] for each in fields(Settings)}
+
+
+def option(name: str) -> str:
+    """A setting's option without its dashes, and its key in config.toml."""
+    return name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
 @functools.cache
 def url_of(listen: tuple[str, ...]) -> str:
-    """The first https door under this host's name, else the first http door."""
-    for door in listen:
-        parts = urlsplit(door)
+    """The first https listener under this host's name, else the first http one."""
+    for each in listen:
+        parts = urlsplit(each)
         if parts.scheme == "https":
-            return f"https://{host_name()}:{parts.port or 443}"
+            return f"https://{host_name()}:{parts.port or PORTS['https']}"
     return listen[0]
 
 
@@ -84,9 +369,87 @@ def host_name() -> str:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The data folder's config.toml, empty where there is none; ValueError where it is no TOML."""
-    file = folder / "config.toml"
-    return tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    """The settings of a data folder's config.toml, by name; UserError names file, key, found and wanted."""
+    file = folder / CONFIG_FILE
+    found: dict[str, Any] = {}
+    for key, value in parsed(file).items():
+        name = known(file, key, value)
+        if name in found:
+            raise UserError(f"{file}: {option(name)} is there twice, with a dash and with an underscore.")
+        found[name] = from_toml(SETTINGS[name], value, f"{file}: {key}")
+    return found
+
+
+def parsed(file: Path) -> dict[str, Any]:
+    """What a TOML file holds, nothing where there is none; UserError where it cannot be read."""
+    try:
+        data = file.read_bytes() if file.exists() else b""
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from None
+    try:
+        return tomllib.loads(decoded(file, data))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{file} cannot be read: {error}.") from None
+
+
+def decoded(file: Path, data: bytes) -> str:
+    """The text of a file in UTF-8; editors on Windows may write others, which TOML does not allow."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+        raise UserError(f"{file} is in UTF-16; save it as UTF-8 without a byte order mark.")
+    if data.startswith(codecs.BOM_UTF8):
+        raise UserError(f"{file} begins with a byte order mark; save it as UTF-8 without one.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not in UTF-8; save it as UTF-8 without a byte order mark.") from None
+
+
+def known(file: Path, key: str, value: object) -> str:
+    """The setting that a key of config.toml names; UserError where it names none."""
+    name = key.replace("-", "_")
+    names = [each for each in SETTINGS if each != "data_dir"]  # the file is in it
+    if name in names:
+        return name
+    if name == "data_dir":
+        raise UserError(
+            f"{file}: data-dir is where this file is: use --data-dir or {variable(name)} instead."
+        )
+    if isinstance(value, dict):
+        raise UserError(f"{file}: [{key}] is a table; settings stand alone there, as in threads = 4.")
+    nearest = difflib.get_close_matches(name, names, 1, cutoff=0)[0]
+    raise UserError(f"{file}: there is no setting {key!r}; the nearest is {option(nearest)!r}.")
+
+
+def from_toml(row: Setting, value: object, origin: str) -> Any:
+    """A value of config.toml converted; UserError where its type is another."""
+    wanted = 'a list of strings, as ["…"],' if row.multiple else row.kind.wanted
+    parts = value if row.multiple and isinstance(value, list) else [value]
+    if row.multiple is not isinstance(value, list) or any(type(each) is not row.kind.toml for each in parts):
+        raise UserError(f"{origin}: {shown(value)} was found; {wanted} is wanted.")
+    return convert(row, value, origin)
+
+
+def shown(value: object) -> str:
+    """A value as an error names it, in one line."""
+    name = next((words for each, words in TOML_TYPES.items() if type(value) is each), "a date or time")
+    if isinstance(value, str):
+        return f'the string "{value}"'.replace("\n", "\\n")
+    return name if isinstance(value, dict) else f"{name} {value}"
+
+
+def convert(row: Setting, value: Any, origin: str) -> Any:
+    """A value as the program uses it; UserError names its origin, what was found and what is wanted."""
+    if row.multiple:
+        return tuple(converted(row, each, origin) for each in value)
+    return converted(row, value, origin)
+
+
+def converted(row: Setting, value: Any, origin: str) -> Any:
+    """One value as the program uses it."""
+    try:
+        return row.kind.convert(value)
+    except ValueError as error:
+        raise UserError(f"{origin}: {value!r} was found; {error}.") from None
 
 
 def mount_of(path: str) -> str | None:

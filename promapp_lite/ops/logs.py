@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from promapp_lite import clock, jsonio
 
-FORMATS = ("text", "json")
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -24,10 +23,16 @@ class Json(logging.Formatter):
 
 def set_up(form: str) -> None:
     """Write what happens to stderr in this format from now on."""
-    # No line says where in the program it was written, so nothing need be found out about that
-    # (Python's documentation, "Logging HOWTO", "Optimization").
-    logging._srcfile = None  # type: ignore[attr-defined]
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def leave_out_origins() -> None:
+    """Save finding out where in the program a line was written, as no line says so.
+
+    Python's documentation, "Logging HOWTO", "Optimization". For a process that is ours alone: another
+    server's log lines may name their process.
+    """
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -33,7 +33,7 @@ STOPPED = "Stopped before everything was deleted. Look in the target for people 
 @click.argument("url", required=False)
 @with_options
 def rehearse(**options: Any) -> None:
-    """Send everything that Entra ID's provisioning service would send to the SCIM endpoint at URL.
+    """Play Entra ID's provisioning service against a SCIM endpoint.
 
     Test Connection, an initial cycle, joiners, movers and leavers, retries and a restart, in Entra's order
     and in its form. After each cycle the target is read back and compared with the source; at the end,

@@ -6,7 +6,7 @@ import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from promapp_lite.config import Settings
+from promapp_lite.config import PORTS, Settings, listen_url
 from promapp_lite.errors import UserError
 from promapp_lite.server.limits import BACKLOG
 
@@ -22,13 +22,10 @@ class Listener(NamedTuple):
     def parse(cls, url: str) -> "Listener":
         """Read `http://127.0.0.1:8480`; UserError where it is no such address."""
         try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise UserError(f"{url} is not an address to listen on.") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            raise UserError(f"{url} is not an address to listen on; one looks like http://127.0.0.1:8480.")
-        return cls(parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme])
+            parts = urlsplit(listen_url(url))
+        except ValueError as error:
+            raise UserError(f"{url}: {error}.") from None
+        return cls(parts.scheme, parts.hostname or "", parts.port or PORTS[parts.scheme])
 
     @property
     def loopback(self) -> bool:

@@ -1,24 +1,13 @@
 """A proxy in front: whose word about scheme, host and client address is taken."""
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from waitress.proxy_headers import proxy_headers_middleware
 
-from promapp_lite.errors import UserError
+from promapp_lite.ops.trusted_proxies import Application, Network, trusts
 
 HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def networks(named: Iterable[str]) -> list[Network]:
-    """The addresses and networks of the proxies; UserError for what is neither."""
-    try:
-        return [ipaddress.ip_network(each) for each in named]
-    except ValueError as error:
-        raise UserError(f"--trusted-proxy takes an address or a network: {error}.") from None
 
 
 def behind(app: Application, trusted: list[Network]) -> Application:
@@ -33,10 +22,3 @@ def behind(app: Application, trusted: list[Network]) -> Application:
         return answer
 
     return choose
-
-
-def trusts(trusted: list[Network], peer: str) -> bool:
-    """Whether the peer is one of these; an IPv4 address may come in IPv6 clothes."""
-    address = ipaddress.ip_address(peer)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in trusted)

@@ -1,12 +1,10 @@
 """Serving: the listeners open, the workers run, and an orderly end."""
 
-import contextlib
 import functools
 import logging
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +17,7 @@ from promapp_lite.api import authenticate
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
-from promapp_lite.ops import metrics
+from promapp_lite.ops import metrics, trusted_proxies
 from promapp_lite.scim.limits import BODY, HEADERS
 from promapp_lite.server import channels, dispatcher, limits, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
@@ -28,15 +26,13 @@ from promapp_lite.server.listeners import Listener, listeners
 from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
-from promapp_lite.store.activity import indexer
 from promapp_lite.store.engine import Store
 from promapp_lite.store.opening import open_store, serving_lock
-from promapp_lite.store.snapshots import backup, copies
+from promapp_lite.store.snapshots import copies
 from promapp_lite.system import certificates, frozen
 
 log = logging.getLogger("promapp_lite")
 
-JOIN_SECONDS = 30
 SWITCH_SECONDS = 0.001  # a request waits so long at most for a thread that computes; Python's own is 5 ms
 WAITRESS: dict[str, Any] = {
     "ident": None,  # no server version
@@ -100,7 +96,6 @@ def tell_log(database: Path) -> None:
         log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
 
 
-Keeper = Callable[[threading.Event], None]
 Bound = list[tuple[Listener, socket.socket]]
 
 
@@ -111,18 +106,15 @@ def serve_here(
     shown: tls.ServedCertificate | None,
     board: Board,
 ) -> None:
-    """Serve in this process; the first of several does the chores for all."""
+    """Serve in this process, with the background jobs beside."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
     dispatch = dispatcher.Dispatcher({})
-    kept: list[Keeper] = [app.extensions["journal"].keep_up, lambda ended: indexer.keep_up(store, ended)]
-    if board.number == 0:
-        kept.append(
-            lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
-        )
-    with beside(kept):
-        admits = functools.partial(authenticate.admits, store)
-        loop(application(app, settings), settings, bound, shown, dispatch, board, admits=admits)
+    jobs = app.extensions["jobs"]
+    jobs.start()
+    admits = functools.partial(authenticate.admits, store)
+    loop(application(app, settings), settings, bound, shown, dispatch, board, admits=admits)
+    jobs.stop()
     store.close()
 
 
@@ -149,19 +141,6 @@ def certificate(settings: Settings) -> tls.ServedCertificate:
     )
 
 
-@contextlib.contextmanager
-def beside(keepers: Iterable[Keeper]) -> Iterator[None]:
-    """Beside the block run some threads that keep something up until they are told to end."""
-    ended = threading.Event()
-    threads = [threading.Thread(target=keeper, args=(ended,), daemon=True) for keeper in keepers]
-    for each in threads:
-        each.start()
-    yield
-    ended.set()
-    for each in threads:
-        each.join(JOIN_SECONDS)
-
-
 def tell(settings: Settings, shown: tls.ServedCertificate | None) -> None:
     """Say where the doors are and what to paste into the Azure portal."""
     for url in settings.listen:
@@ -173,15 +152,15 @@ def tell(settings: Settings, shown: tls.ServedCertificate | None) -> None:
     log.info("Tenant URL: %s", settings.tenant_url)
 
 
-def application(app: Flask, settings: Settings) -> proxy.Application:
+def application(app: Flask, settings: Settings) -> trusted_proxies.Application:
     """The application as the doors call it."""
     if settings.behind_proxy:
-        return proxy.behind(app, proxy.networks(settings.trusted_proxy))
+        return proxy.behind(app, trusted_proxies.networks(settings.trusted_proxy))
     return app
 
 
 def loop(
-    app: proxy.Application,
+    app: trusted_proxies.Application,
     settings: Settings,
     bound: list[tuple[Listener, socket.socket]],
     shown: tls.ServedCertificate | None,

@@ -20,17 +20,11 @@ from promapp_lite.server.shutdown import shutdown_signal
 
 log = logging.getLogger("promapp_lite")
 
-MOST = 4
 LOOK_SECONDS = 1.0  # between two looks at the workers
 SILENT_SECONDS = 10  # after which a worker counts as stuck
 YOUNG_SECONDS, MOST_FAILURES = 30, 5  # so many workers that die younger than that end the service
 SHUT_SECONDS = 0.2  # in which workers accept who has connected already, before the listeners are shut
 END_SECONDS = 30  # that workers have to finish what they have in hand
-
-
-def usual() -> int:
-    """How many processes serve when nobody says: one a core up to four, one where fork is missing."""
-    return min(os.cpu_count() or 1, MOST) if hasattr(os, "fork") else 1
 
 
 def possible(count: int) -> None:
@@ -73,7 +67,7 @@ class Workers:
             pass
         end(dict.fromkeys(self.running, 0), listening)
         if self.failed >= MOST_FAILURES:
-            raise UserError(f"{self.failed} worker processes died one after another; the log above says why.")
+            raise UserError("Worker processes die as soon as they have begun; the log above says why.")
 
     def add(self, number: int) -> None:
         """Start a worker for a line of the board."""
@@ -93,7 +87,7 @@ class Workers:
             number, started = self.running.pop(worker)
             young = time.monotonic() - started < YOUNG_SECONDS
             self.failed = self.failed + 1 if young else 0
-            log.error("worker process %d ended (%s); another takes its place", worker, how)
+            log.error("worker process %d ended (%s)", worker, how)
             if self.failed < MOST_FAILURES:
                 self.add(number)
 

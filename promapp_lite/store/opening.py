@@ -11,7 +11,13 @@ from promapp_lite.errors import UserError
 from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import copies
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 DATABASE = "promapp-lite.db"
+SERVING = "serve.lock"
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
 
@@ -85,8 +91,8 @@ def copy_first(store: Store, known: list[Migration]) -> None:
 
 
 def serving_lock(folder: Path) -> FileLock:
-    """The lock of the one serving process, which dies with it; UserError where another holds it."""
-    lock = FileLock(folder / "serve.lock", timeout=0)
+    """The lock of the one `serve` of a folder, which dies with it; UserError where another holds it."""
+    lock = FileLock(folder / SERVING, timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -94,3 +100,22 @@ def serving_lock(folder: Path) -> FileLock:
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
     return lock
+
+
+def shared_serving_lock(folder: Path) -> object:
+    """The lock of a process of another WSGI server, which dies with it; UserError where `serve` holds it.
+
+    Such processes share it, whoever started them: the workers of one gunicorn are one service, and while it
+    is replaced by a new one both serve for a while. It keeps off `serve` and `restore`. On Windows there is
+    no such lock, and one process a server.
+    """
+    if fcntl is None:
+        return serving_lock(folder)
+    try:
+        handle = os.open(folder / SERVING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Busy(f"Another promapp-lite is already serving {folder}.") from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+    return handle

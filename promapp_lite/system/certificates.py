@@ -169,6 +169,7 @@ def extensions(
 ) -> Iterable[tuple["x509.ExtensionType", bool]]:
     """Its names and the limits of its use (RFC 5280 §4.2), each with whether it is critical."""
     from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     use = dict.fromkeys(
         "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign "
@@ -178,7 +179,7 @@ def extensions(
     yield x509.SubjectAlternativeName([general_name(host) for host in hosts]), False
     yield x509.BasicConstraints(ca=False, path_length=None), True
     yield x509.KeyUsage(**(use | {"digital_signature": True})), True
-    yield x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), False
+    yield x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False
     yield x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
     yield x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), False
 

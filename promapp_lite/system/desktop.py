@@ -35,12 +35,12 @@ def windows_session() -> int:
 
 def own_window() -> bool:
     """Whether a console window was opened for us alone, which closes when we end."""
-    if sys.platform != "win32" or not sys.stdin or not sys.stdin.isatty():
-        return False
-    import ctypes
+    if sys.platform == "win32" and sys.stdin and sys.stdin.isatty():
+        import ctypes
 
-    starters = 2 if getattr(sys, "frozen", False) else 1
-    return ctypes.windll.kernel32.GetConsoleProcessList((ctypes.c_ulong * 8)(), 8) <= starters
+        starters = 2 if getattr(sys, "frozen", False) else 1
+        return ctypes.windll.kernel32.GetConsoleProcessList((ctypes.c_ulong * 8)(), 8) <= starters
+    return False
 
 
 def hold() -> None:
@@ -66,7 +66,7 @@ def answers(url: str, seconds: float) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 (our own door)
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 (our own listener)
             return True
         except urllib.error.HTTPError:
             return True

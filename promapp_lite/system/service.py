@@ -108,7 +108,7 @@ class Step(NamedTuple):
         except subprocess.CalledProcessError as error:
             raise UserError(f"{shlex.join(self.words)} ended with {error.returncode}.") from None
         except OSError as error:
-            raise UserError(f"{error.filename}: {error.strerror}. It takes an administrator.") from None
+            raise UserError(f"{error.filename}: {error.strerror}. Run it as root or administrator.") from None
 
 
 def command(data: Path) -> list[str]:

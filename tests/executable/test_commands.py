@@ -53,6 +53,15 @@ def test_init(run, tmp_path):
     store.close()
 
 
+def test_init_keeps_the_config_file(run, tmp_path):
+    """What config.toml says already stays; only a url that it lacks is added."""
+    file = tmp_path / "data" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("threads = 8\n")
+    assert run("init", "--url", "https://scim.example.org").exit_code == 0
+    assert file.read_text() == 'url = "https://scim.example.org"\nthreads = 8\n'
+
+
 def test_init_generates_a_password_where_nobody_can_type(run, tmp_path):
     """Without a terminal and without --password-stdin it makes one and prints it, once."""
     result = run("init")
@@ -164,7 +173,7 @@ def test_admins(ready):
 def test_flag_beats_environment_beats_file_beats_default(ready, monkeypatch, tmp_path):
     """The order of the contract, shown with --listen."""
     served = []
-    monkeypatch.setattr("promapp_lite.cli.server.run", lambda settings: served.append(settings.listen))
+    monkeypatch.setattr("promapp_lite.server.run.run", lambda settings: served.append(settings.listen))
     ready("serve")
     (tmp_path / "data" / "config.toml").write_text('listen = ["http://127.0.0.1:1"]\nno-browser = true\n')
     ready("serve")
@@ -190,7 +199,7 @@ def test_a_broken_config_file(ready, tmp_path):
 def test_alone(run, monkeypatch, tmp_path):
     """Without a command: data where there is none yet, then serve."""
     served = []
-    monkeypatch.setattr("promapp_lite.cli.server.run", served.append)
+    monkeypatch.setattr("promapp_lite.server.run.run", served.append)
     assert run().exit_code == 0
     assert run().exit_code == 0
     assert [settings.data_dir for settings in served] == [tmp_path / "data"] * 2

@@ -13,6 +13,7 @@ from helpers import ROOT, free_port
 from promapp_lite import cli
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
+from promapp_lite.server import run as run_module
 from promapp_lite.store import opening
 from promapp_lite.store.access import setup
 from promapp_lite.system import desktop, frozen
@@ -39,7 +40,7 @@ def test_it_works(run, monkeypatch, tmp_path, opened):
     shown, served = [], []
     monkeypatch.setattr(desktop, "present", lambda: True)
     monkeypatch.setattr(desktop, "show_when_ready", shown.append)
-    monkeypatch.setattr(cli.server, "run", served.append)
+    monkeypatch.setattr(run_module, "run", served.append)
     printed = run().output
     assert opening.exists(tmp_path / "data")
     assert (
@@ -52,7 +53,7 @@ def test_with_an_admin_there_is_no_link(run, monkeypatch, tmp_path):
     shown = []
     monkeypatch.setattr(desktop, "present", lambda: True)
     monkeypatch.setattr(desktop, "show_when_ready", shown.append)
-    monkeypatch.setattr(cli.server, "run", lambda settings: None)
+    monkeypatch.setattr(run_module, "run", lambda settings: None)
     assert run().exit_code == run().exit_code == 0
     store = opening.open_store(tmp_path / "data")
     old, new = (page.split("key=")[1] for page in shown)
@@ -72,7 +73,7 @@ def test_no_browser(run, monkeypatch, hindrance):
     if hindrance == "no-browser":
         monkeypatch.setenv("PROMAPP_LITE_NO_BROWSER", "1")
     monkeypatch.setattr(desktop, "show_when_ready", shown.append)
-    monkeypatch.setattr(cli.server, "run", lambda settings: None)
+    monkeypatch.setattr(run_module, "run", lambda settings: None)
     assert run().exit_code == 0
     assert shown == []
 
@@ -108,7 +109,7 @@ def test_an_error_is_readable(run, monkeypatch, error, told):
     def fail(settings):
         raise error
 
-    monkeypatch.setattr(cli.server, "run", fail)
+    monkeypatch.setattr(run_module, "run", fail)
     monkeypatch.setattr(desktop, "hold", lambda: held.append(True))
     done = run()
     assert done.exit_code == 1
@@ -159,7 +160,7 @@ def test_the_page_is_shown_when_the_service_answers(server, opened):
     ],
 )
 def test_the_console_has_an_address_for_this_machine(listen, page):
-    """The http door first, as no certificate is in the way there."""
+    """The http listener first, as no certificate is in the way there."""
     assert Settings(Path("x"), listen=listen).console_url == page
 
 

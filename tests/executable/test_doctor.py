@@ -13,17 +13,18 @@ from helpers import free_port
 from promapp_lite import doctor
 from promapp_lite.cli import main
 from promapp_lite.config import Settings
+from promapp_lite.doctor import machine
 from promapp_lite.store import opening
 from promapp_lite.system import certificates
 
 
 @pytest.fixture
 def settings(tmp_path):
-    """Settings over a healthy folder with one free https door."""
+    """Settings over a healthy folder with one free https listener."""
     opening.create(tmp_path / "data").close()
     certificates.ensure(tmp_path / "data")
-    door = f"https://127.0.0.1:{free_port()}"
-    return Settings(tmp_path / "data", url=door, listen=(door,))
+    listener = f"https://127.0.0.1:{free_port()}"
+    return Settings(tmp_path / "data", url=listener, listen=(listener,))
 
 
 def findings(settings, about):
@@ -41,7 +42,7 @@ def test_it_works(settings):
     found = {each.about: each.level for each in doctor.examine(settings)}
     assert found.pop("Tenant URL") == "warn"
     assert set(found.values()) == {"ok"}
-    assert set(found) == {"data folder", "database", "certificate", "door", "clock", "disk"}
+    assert set(found) == {"data folder", "database", "certificate", "listener", "clock", "disk"}
 
 
 def test_every_trouble_has_advice(settings):
@@ -108,31 +109,32 @@ def test_a_certificate_that_cannot_be_used(settings):
     assert level == "fail" and "cert.pem" in found
 
 
-def test_a_door_that_another_program_holds(settings):
+def test_a_listener_that_another_program_holds(settings):
     """Nobody serves the folder, yet the port is taken."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = Settings(settings.data_dir, listen=(f"http://127.0.0.1:{other.getsockname()[1]}",))
-        assert levels(taken, "door") == ["fail"]
+        assert levels(taken, "listener") == ["fail"]
 
 
 def test_while_serving(server):
-    """The running service's door is open; another that it does not have is not."""
+    """The running service's listener is open; another that it does not have is not."""
     running = Settings(server.folder, listen=(server.url,))
-    assert levels(running, "door") == ["ok"]
-    assert levels(Settings(server.folder, listen=(f"http://127.0.0.1:{free_port()}",)), "door") == ["fail"]
+    assert levels(running, "listener") == ["ok"]
+    silent = Settings(server.folder, listen=(f"http://127.0.0.1:{free_port()}",))
+    assert levels(silent, "listener") == ["fail"]
 
 
 def test_a_clock_gone_back(settings, monkeypatch):
     """Before what was written already, tokens live too long."""
-    monkeypatch.setattr(doctor.clock, "now", lambda: "1999-01-01T00:00:00.000Z")
+    monkeypatch.setattr(machine.clock, "now", lambda: "1999-01-01T00:00:00.000Z")
     assert levels(settings, "clock") == ["fail"]
 
 
 def test_a_disk_almost_full(settings, monkeypatch):
     """Below what a day's copy takes."""
-    monkeypatch.setattr(doctor, "LOW", 1 << 60)
+    monkeypatch.setattr(machine, "LOW", 1 << 60)
     assert levels(settings, "disk") == ["warn"]
 
 
@@ -166,6 +168,7 @@ def test_the_doctor_command(settings):
     done = run(*words)
     assert done.exit_code == 1
     assert "fail  database" in done.stdout
+    assert done.stderr == "Error: Fix the failed checks above.\n"
     assert "Traceback" not in done.output
 
 

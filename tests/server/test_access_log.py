@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from promapp_lite.config import Settings
+from promapp_lite.config import LOG_FORMATS, Settings
 from promapp_lite.ops import logs
 from promapp_lite.ops import metrics as metrics_room
 from promapp_lite.store.access import admins, tokens
@@ -88,7 +88,7 @@ def test_json_lines():
     assert "a fault" in json.loads(line)["traceback"]
 
 
-@pytest.mark.parametrize("form", logs.FORMATS)
+@pytest.mark.parametrize("form", LOG_FORMATS)
 def test_the_log_goes_to_stderr(form, capsys):
     """In both formats."""
     before = logging.root.handlers[:], logging.root.level

@@ -16,7 +16,8 @@ from helpers import free_port, needs, usual
 from promapp_lite.application import create_app
 from promapp_lite.config import PROXIES, Settings
 from promapp_lite.errors import UserError
-from promapp_lite.server import proxy, run
+from promapp_lite.ops import trusted_proxies
+from promapp_lite.server import run
 from promapp_lite.server.listeners import Listener
 from promapp_lite.store.models import Activity
 from promapp_lite.system import certificates
@@ -96,7 +97,7 @@ def test_a_proxy_elsewhere_is_named(tmp_path, app, given):
 def test_what_is_no_address_is_refused(wrong):
     """A name could be anybody's tomorrow; a network with host bits is a slip."""
     with pytest.raises(UserError, match="--trusted-proxy"):
-        proxy.networks([wrong])
+        trusted_proxies.networks([wrong])
 
 
 def test_without_the_option_nobody_is_believed(tmp_path, app):

@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 from helpers import ROOT, free_port, wait_for
 
-from promapp_lite.config import Settings
+from promapp_lite.config import Settings, usual_processes
 from promapp_lite.errors import UserError
-from promapp_lite.server import supervisor
 from promapp_lite.server.listeners import Listener, listeners
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
@@ -117,7 +116,7 @@ def test_slow_connections_stop_nobody(server, served):
 @pytest.fixture
 def processes():
     """How many processes serve: as many as usual, unless a test says otherwise."""
-    return supervisor.usual()
+    return usual_processes()
 
 
 @pytest.fixture

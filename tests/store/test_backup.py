@@ -257,6 +257,20 @@ def test_the_keeper_goes_on_after_a_failure(store, monkeypatch, caplog):
     assert "no room" in caplog.text
 
 
+def test_one_of_several_processes_does_it(store, monkeypatch, caplog):
+    """While another one is at it, a process leaves it to that one; it is no fault."""
+    looks, taken = iter([True] * 2), []
+    ended = threading.Event()
+    monkeypatch.setattr(ended, "wait", lambda _: next(looks, None) is None)
+    monkeypatch.setattr(backup, "daily", lambda store, keep: taken.append(keep))
+    with backup.FileLock(store.path.with_name(backup.LOCK)):
+        backup.keep_copies(store, 5, ended)
+    assert (taken, caplog.text) == ([], "")
+    looks = iter([True] * 2)
+    backup.keep_copies(store, 5, ended)
+    assert taken == [5, 5]
+
+
 def test_a_copy_that_stops_half_way_leaves_nothing(store, tmp_path, monkeypatch):
     """A copy that is found damaged gets no name."""
 

@@ -1,13 +1,14 @@
 """The docs are true: links lead somewhere, commands and settings exist."""
 
 import re
-import tomllib
 
 import click
 import pytest
 from helpers import ROOT
 
-from promapp_lite.cli import SERVING, main
+from promapp_lite import config
+from promapp_lite.cli import main
+from promapp_lite.config import SETTINGS, read_config
 from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import REFUSALS
 
@@ -61,14 +62,26 @@ def test_commands_exist(page):
                 command = command.get_command(None, word) or command
 
 
-def test_the_settings_of_the_docs_exist():
-    """The config.toml that is shown names settings of serve."""
+def test_the_settings_of_the_docs_exist(tmp_path):
+    """The config.toml that is shown can be used."""
     shown = (ROOT / "docs" / "install-linux.md").read_text("utf-8")
     lines = [line.strip() for line in shown.splitlines() if re.match(r"\s+[a-z-]+ = ", line)]
-    command = click.Command("x")
-    for option in SERVING:
-        option(command)
-    known = {name.lstrip("-") for each in command.params for name in each.opts}
-    found = tomllib.loads("\n".join(lines))
-    assert len(found) >= 4
-    assert set(found) <= known
+    (tmp_path / "config.toml").write_text("\n".join(lines))
+    assert len(read_config(tmp_path)) >= 4
+
+
+def row(name):
+    """A setting as its row in docs/settings.md."""
+    setting = SETTINGS[name]
+    option = config.option(name)
+    given = setting.default
+    default = setting.shown or ("no" if given is False else given or "none" if given != 0 else 0)
+    told = ", ".join(given) or "none" if setting.multiple else default
+    return f"| `--{option}` | `{option}` | `{config.variable(name)}` | {told} | {setting.help} |"
+
+
+def test_the_list_of_settings():
+    """docs/settings.md has exactly what the table in config.py has."""
+    rows = [row(name) for name in SETTINGS]
+    shown = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
+    assert [line for line in shown if line.startswith("| `--")] == rows, "\n".join(rows)

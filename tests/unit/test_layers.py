@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from helpers import ROOT
 
 from promapp_lite.cli import main
@@ -20,7 +21,7 @@ ROOMS = {  # each with what it may import: of ours, and of the libraries that fe
     "application": ({"api", "console", "ops", "store", "system", "scim", *TOP}, {"flask"}),
     "api": ({"ops", "store", "scim", *TOP}, {"flask", "flask_httpauth", "werkzeug"}),
     "console": ({"ops", "store", "system", "scim", *TOP}, {"flask", "flask_wtf", "markupsafe", "werkzeug"}),
-    "ops": ({"store", "system", "scim", *TOP}, {"flask", "prometheus_client"}),
+    "ops": ({"store", "system", "scim", *TOP}, {"flask", "prometheus_client", "werkzeug"}),
     "rehearse": (set(), {"click", "urllib3"}),
     "store": ({"system", "scim", *TOP}, {"peewee", "playhouse", "sqlite3", "werkzeug", "filelock"}),
     "system": (set(TOP), {"cryptography"}),
@@ -99,13 +100,6 @@ def test_every_module_and_public_class_has_a_promise():
                 assert ast.get_docstring(node), f"{path.name}: {node.name}"
 
 
-def test_nothing_is_a_coroutine():
-    """`application.Application` calls every view and hook as it is."""
-    for _, path in files():
-        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
-        assert not any(isinstance(node, ast.AsyncFunctionDef) for node in nodes), path
-
-
 def table():
     """The README's layer table: what is said of each room."""
     text = (ROOT / "README.md").read_text("utf-8").split("## Layers")[1].split("\n## ")[0]
@@ -157,6 +151,23 @@ def test_help_ends_with_an_example(words):
     assert command.help
     assert "Example:" in command.epilog
     assert " ".join(("promapp-lite", *words)) in command.epilog
+
+
+def groups(group, words=()):
+    """(words, group) of every group of commands, the program among them."""
+    yield words, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from groups(command, (*words, name))
+
+
+@pytest.mark.parametrize(("words", "group"), list(groups(main)), ids=str)
+def test_a_list_of_commands_is_readable(words, group):
+    """On a terminal of 80 columns no description is cut short; it ends with an example."""
+    shown = CliRunner().invoke(main, [*words, "--help"], env={"COLUMNS": "80"}).output
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert " ".join(("Example:\n    promapp-lite", *words)) in shown
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -6,6 +6,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.activity import journal
@@ -14,7 +16,7 @@ from promapp_lite.store.snapshots import copies
 
 log = logging.getLogger("promapp_lite")
 
-FOLDER, REPLACED = "backups", "replaced"
+FOLDER, REPLACED, LOCK = "backups", "replaced", "daily.lock"
 FIRST_SECONDS, LOOK_SECONDS = 60, 3600
 LOGS = ("-wal", "-shm")
 
@@ -114,14 +116,20 @@ def daily(store: Store, keep: int) -> Path | None:
 
 
 def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
-    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told."""
+    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told.
+
+    Every process of a service runs this, and the first that holds the lock does it for all.
+    """
     wait = FIRST_SECONDS
     while not ended.wait(wait):
         try:
-            if made := daily(store, keep):
-                log.info("today's copy is %s", made)
-            if gone := journal.prune(store, days):
-                log.info("%d activity rows older than %d days are forgotten", gone, days)
+            with FileLock(store.path.with_name(LOCK), timeout=0):
+                if made := daily(store, keep):
+                    log.info("today's copy is %s", made)
+                if gone := journal.prune(store, days):
+                    log.info("%d activity rows older than %d days are forgotten", gone, days)
+        except Timeout:
+            pass
         except (UserError, OSError, *FAULTS) as error:
             log.error("today's copy: %s", error)
         store.disconnect()

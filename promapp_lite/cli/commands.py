@@ -1,0 +1,42 @@
+"""What all commands share: how a refusal is shown, the example of a help, a table, and the opened data."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promapp_lite.errors import UserError
+from promapp_lite.store import opening
+from promapp_lite.store.engine import Store
+
+
+class Commands(click.Group):
+    """Turns a refusal into one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UserError as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+
+def example(line: str) -> str:
+    """The last lines of a help text."""
+    return f"\b\nExample:\n  {line}"
+
+
+def opened(folder: Path) -> Store:
+    """The store of a data folder, which is closed when the command ends."""
+    store = opening.open_store(folder)
+    click.get_current_context().call_on_close(store.close)
+    return store
+
+
+def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print rows under a head, in columns."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())

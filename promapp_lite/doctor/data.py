@@ -1,0 +1,42 @@
+"""The data folder and the database."""
+
+import os
+from collections.abc import Iterator
+
+from promapp_lite.config import Settings
+from promapp_lite.doctor.result import Result
+from promapp_lite.errors import UserError
+from promapp_lite.store import opening
+from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.snapshots import copies
+
+
+def folder(settings: Settings) -> Iterator[Result]:
+    """Whether the data folder is there, can be written, and is closed to others."""
+    path = settings.data_dir
+    if not opening.exists(path):
+        yield Result("fail", f"there is no data in {path}", "promapp-lite init")
+        return
+    if not os.access(path, os.W_OK):
+        yield Result("fail", f"{path} cannot be written", "run as the user who owns it")
+        return
+    if os.name != "nt" and path.stat().st_mode & 0o077:
+        yield Result("warn", f"other users can read {path}", f"chmod 700 {path}")
+    yield Result("ok", str(path))
+
+
+def database(settings: Settings) -> Iterator[Result]:
+    """Whether the database is sound and of a schema this program knows."""
+    file = settings.data_dir / opening.DATABASE
+    try:
+        copies.prove(file)
+        found = copies.reading(file)
+        with found.connection_context():
+            known = opening.steps(found)
+        opening.refuse_newer(file, known)
+    except FAULTS as error:
+        yield Result("fail", str(error), "promapp-lite restore with the last good backup")
+    except UserError as refusal:
+        yield Result("fail", str(refusal), "install the newer promapp-lite")
+    else:
+        yield Result("ok", f"sound, {file.stat().st_size:,} bytes")

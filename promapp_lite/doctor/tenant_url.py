@@ -1,0 +1,26 @@
+"""The Tenant URL."""
+
+import ssl
+import urllib.request
+from collections.abc import Iterator
+
+from promapp_lite.config import Settings
+from promapp_lite.doctor.result import Result
+
+SECONDS = 5
+
+
+def tenant_url(settings: Settings) -> Iterator[Result]:
+    """Whether Tenant URL is reached from here, under a certificate this machine trusts."""
+    url = settings.tenant_url
+    if not url.startswith("https:"):
+        yield Result("warn", f"{url} is not https", "use --url https://its.public.name")
+        return
+    try:
+        urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=SECONDS).close()  # noqa: S310
+        yield Result("ok", f"{url} answers")
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "reason", error)
+        untrusted = isinstance(cause, ssl.SSLCertVerificationError)
+        advice = "trust it, see docs/certificate.md" if untrusted else "check name, firewall, proxy"
+        yield Result("warn", f"{url}: {cause}", advice)
