@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from promapp_lite.console.format import ACTIONS, brief, count, did, plain
-from promapp_lite.console.people import LONGEST, number
+from promapp_lite.console.people import LONGEST
+from promapp_lite.console.request import number
 from promapp_lite.scim.advice import advise
 from promapp_lite.store.activity import cycles, entries
 from promapp_lite.store.activity.entries import Entry, Filter

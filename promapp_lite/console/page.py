@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from flask import current_app, g, render_template, request
 
 from promapp_lite import __version__, clock
-from promapp_lite.config import Settings
 from promapp_lite.console import activity, people
 from promapp_lite.console.format import SCOPES, ago, amount, days_left
+from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.cycles import Run
-from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
@@ -34,23 +33,6 @@ VERBS = {
     "deleted": "deleted",
     "failed": "failed",
 }
-
-
-def store() -> Store:
-    """The application's store."""
-    opened: Store = current_app.extensions["store"]
-    return opened
-
-
-def settings() -> Settings:
-    """The application's settings."""
-    given: Settings = current_app.extensions["settings"]
-    return given
-
-
-def form(name: str) -> str:
-    """A field of the form that was sent."""
-    return request.form.get(name, "")
 
 
 def here(part: str, **params: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from promapp_lite.console.request import number
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.patch import Document
 from promapp_lite.scim.resource import Row
@@ -22,12 +23,6 @@ NAMES = {
     "groups": "Groups",
     "deleted": "Deleted",
 }
-
-
-def number(sent: Mapping[str, str], name: str, default: int) -> int:
-    """A whole number among the parameters."""
-    text = sent.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
 
 
 def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def end(answer: Response) -> Response:
 @lru_cache(256)
 def route(rule: str | None) -> str:
     """A rule without its mount, such as /Users/<id>."""
-    if rule is None:
+    if rule is None or "<unrouted:" in rule:
         return "/none"
     return rule.removeprefix(mount_of(rule) or "").rstrip("/") or "/"
 

@@ -1,14 +1,9 @@
 """`/healthz`: whether the service answers and its database does."""
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 
 from promapp_lite import __version__
 from promapp_lite.store.engine import FAULTS
-
-
-def init_app(app: Flask) -> None:
-    """Mount it; it needs no token and tells nothing that does."""
-    app.add_url_rule("/healthz", view_func=healthz, provide_automatic_options=False)
 
 
 def healthz() -> tuple[Response, int]:

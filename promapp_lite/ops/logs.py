@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from promapp_lite import clock, jsonio
+from promapp_lite.store.engine import FAULTS
 
 FORMATS = ("text", "json")
 TEXT = "%(asctime)s %(levelname)s %(message)s"
@@ -24,10 +25,15 @@ class Json(logging.Formatter):
 
 def set_up(form: str) -> None:
     """Write what happens to stderr in this format from now on."""
-    # No line says where in the program it was written, so nothing need be found out about that
-    # (Python's documentation, "Logging HOWTO", "Optimization").
-    logging._srcfile = None  # type: ignore[attr-defined]
+    # No line says which thread or process wrote it (Python's "Logging HOWTO", "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def first_fault(error: BaseException) -> BaseException:
+    """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
+    while isinstance(error.__context__, FAULTS):
+        error = error.__context__
+    return error

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -113,11 +113,6 @@ def state_of(token: tokens.Listed, now: str, soon: str) -> str:
     """A token's state, where the last days of a live one are a state of their own."""
     state = token.state(now)
     return "expiring" if state == "live" and token.expires <= soon else state
-
-
-def init_app(app: Flask) -> None:
-    """Mount `/metrics`."""
-    app.add_url_rule("/metrics", view_func=metrics, provide_automatic_options=False)
 
 
 def metrics() -> Response:

@@ -6,22 +6,25 @@ import threading
 import pytest
 from helpers import PASSWORD
 
-from promapp_lite.api.authenticate import mount_of
-from promapp_lite.config import MOUNTS
+from promapp_lite.api.authenticate import NAMES
+from promapp_lite.config import MOUNTS, mount_of
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins, tokens
 
 # What needs no token, or decides by itself (test_watch); a new route is closed unless it is named here.
-OPEN = {"healthz", "metrics"}
+OPEN = {"ops.healthz", "ops.metrics"}
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def routes(app):
     """(method, path) of every route, ids filled in."""
     for rule in app.url_map.iter_rules():
-        if rule.endpoint not in OPEN and mount_of(rule.rule):  # test_console walks the others
-            path = rule.rule.replace("<id>", "x")
-            yield from ((method, path) for method in sorted(rule.methods | {"OPTIONS", "TRACE"}))
+        if rule.endpoint not in OPEN and mount_of(
+            rule.rule.partition("<")[0]
+        ):  # test_console walks the others
+            path = rule.rule.replace("<id>", "x").replace("<unrouted:path>", "/nowhere")
+            methods = (rule.methods or {"GET", "PUT"}) | {"OPTIONS", "TRACE", "PROPFIND"}
+            yield from ((method, path) for method in sorted(methods))
 
 
 def hashed(store, **changes):
@@ -43,6 +46,14 @@ ENDED = {
     "owner gone": lambda store: hashed(store, owner_id=99),
     "owner off": lambda store: store.database.execute_sql("UPDATE admin SET active = 0"),
 }
+
+
+def test_every_route_is_of_a_room_that_proves_its_caller(app):
+    """A route of no blueprint would be open; a mount's are the API's and all others the console's."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in OPEN:
+            blueprints = set(NAMES.values()) if mount_of(rule.rule.partition("<")[0]) else {"console"}
+            assert rule.endpoint.rpartition(".")[0] in blueprints, rule
 
 
 @pytest.mark.parametrize("name", DEAD)

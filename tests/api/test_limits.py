@@ -92,7 +92,7 @@ def test_comparisons(send, user):
 
 def test_page(send, monkeypatch):
     """A larger count is lowered to the largest page."""
-    monkeypatch.setattr("promapp_lite.api.resources.MAX_PAGE", 3)
+    monkeypatch.setattr("promapp_lite.api.search.MAX_PAGE", 3)
     for number in range(5):
         send("POST", "/Users", {"userName": f"u{number}"})
     answer = send("GET", "/Users?count=100000").json

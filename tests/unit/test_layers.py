@@ -104,13 +104,6 @@ def test_every_module_and_public_function_has_a_promise():
                 assert ast.get_docstring(node), f"{path.name}: {node.name}"
 
 
-def test_nothing_is_a_coroutine():
-    """`application.Application` calls every view and hook as it is."""
-    for _, path in files():
-        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
-        assert not any(isinstance(node, ast.AsyncFunctionDef) for node in nodes), path
-
-
 def table():
     """The README's layer table: what is said of each room."""
     text = (ROOT / "README.md").read_text("utf-8").split("## Layers")[1].split("\n## ")[0]

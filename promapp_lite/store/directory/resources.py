@@ -9,13 +9,14 @@ from uuid import uuid4
 
 import orjson
 from peewee import SQL, IntegrityError, Value, fn
+from werkzeug.http import parse_etags
 
 from promapp_lite import clock, jsonio
 from promapp_lite.errors import ScimError, bad
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.membership import Step
 from promapp_lite.scim.patch import Document, Operation, apply
-from promapp_lite.scim.resource import Row, diff, finish
+from promapp_lite.scim.resource import Row, bare, diff, etag, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
@@ -31,7 +32,6 @@ COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
 MAX_DOCUMENT = 1024 * 1024
 SECONDS = 4  # that a search may take
-Check = Callable[[Row], None]
 
 
 class Page(NamedTuple):
@@ -296,17 +296,17 @@ def patch(
     id: str,
     operations: list[Operation],
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
-    """Carry out a PATCH as a whole or not at all; `check` refuses a version that is not the expected one."""
+    """Carry out a PATCH as a whole or not at all; 412 for another version than `if_match` names."""
 
     def change(before: Document) -> Document:
         document: Document = orjson.loads(orjson.dumps(before))
         apply(document, operations)
         return document
 
-    return alter(store, kind, id, change, steps, check, caller)
+    return alter(store, kind, id, change, steps, if_match, caller)
 
 
 def replace(
@@ -315,7 +315,7 @@ def replace(
     id: str,
     document: Document,
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
     """Carry out a PUT. What it leaves out is cleared, except `active`: leaving it out re-enables nobody."""
@@ -326,7 +326,13 @@ def replace(
 
     ids = dict.fromkeys(id for step in steps for id in step.ids)
     whole = Step("set", tuple(ids), names={id: name for step in steps for id, name in step.names.items()})
-    return alter(store, kind, id, change, [whole], check, caller)
+    return alter(store, kind, id, change, [whole], if_match, caller)
+
+
+def prove_version(row: Row, if_match: str | None) -> None:
+    """ScimError 412 unless If-Match (or a bulk operation's `version`) names this version, or nothing."""
+    if if_match is not None and not parse_etags(if_match).contains_weak(bare(etag(row.version))):
+        raise ScimError(412, None, f"The resource has changed: it is at version {etag(row.version)} now.")
 
 
 def alter(
@@ -335,14 +341,14 @@ def alter(
     id: str,
     change: Callable[[Document], Document],
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
     """Read, check, change and write one resource; nothing is written where nothing changed."""
 
     def work() -> Row:
         row = get(store, kind, id)
-        check(row)
+        prove_version(row, if_match)
         before = orjson.loads(row.doc)
         document = finish(kind, change(before))
         changes = diff(before, document) + put_parts(store, kind, id, before, document, steps)
@@ -379,12 +385,12 @@ def action_of(changes: list[dict[str, Any]]) -> str:
     return "update"
 
 
-def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> None:
+def delete(store: Store, kind: Kind, id: str, if_match: str | None, caller: Caller) -> None:
     """Delete a resource and its memberships; the activity row keeps all of it for a restore."""
 
     def work() -> None:
         row = get(store, kind, id)
-        check(row)
+        prove_version(row, if_match)
         sql = SQL_OF[kind]
         store.run(sql.touch_groups, id=id, modified=clock.now())
         left = [group for (group,) in store.rows(sql.leave, id=id)]
