@@ -17,7 +17,7 @@ from waitress.adjustments import Adjustments
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
-from promapp_lite.ops import metrics
+from promapp_lite.ops import multiprocess
 from promapp_lite.scim.discovery import MAX_BODY
 from promapp_lite.server import balance, dispatcher, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
@@ -114,7 +114,7 @@ def serve_here(
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
     dispatch = dispatcher.Dispatcher({})
-    kept: list[Keeper] = [app.extensions["journal"].keep_up, lambda ended: indexer.keep_up(store, ended)]
+    kept: list[Keeper] = [app.extensions["access_log"].keep_up, lambda ended: indexer.keep_up(store, ended)]
     if held.number == 0:
         kept.append(
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days)
@@ -132,7 +132,7 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
         held = balance.ConnectionCounts(counts, number)
         serve_here(settings, open_store(settings.data_dir), bound, shown, held)
 
-    with metrics.counted_together():
+    with multiprocess.counted_together():
         supervisor.run(settings.processes, work)
 
 

@@ -116,6 +116,11 @@ def get(store: Store, kind: Kind, id: str) -> Row:
     return Row(*found)
 
 
+def prove_readable(store: Store) -> None:
+    """Read the first user; one of FAULTS where the database cannot be read."""
+    store.row(nth(USERS, False), skip=0)
+
+
 def page(store: Store, kind: Kind, query: Query) -> Page:
     """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
     values = slots(query.tree) if query.tree else {}
