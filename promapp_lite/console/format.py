@@ -7,6 +7,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from promapp_lite import clock, jsonio
+from promapp_lite.scim.schema import ENTERPRISE
 
 STEPS = (("day", 86_400), ("hour", 3600), ("minute", 60))
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -28,7 +29,7 @@ MEMBER_ACTS = {"add": "added", "remove": "removed", "joined": "joined again"}
 
 def init_app(app: Flask) -> None:
     """Give the filters to the templates."""
-    for each in (ago, when, span, size, count, did, brief, subject, mapped, ahead, scope):
+    for each in (ago, when, span, size, count, did, brief, subject, mapped, ahead, scope, department):
         app.add_template_filter(each)
 
 
@@ -101,6 +102,12 @@ def did(entry: Any) -> str:
 def scope(name: str) -> str:
     """A scope as the page names it."""
     return SCOPES.get(name, name)
+
+
+def department(document: dict[str, Any]) -> str:
+    """The department in a user's document, empty where there is none."""
+    work = document.get(ENTERPRISE)
+    return str(work.get("department") or "") if isinstance(work, dict) else ""
 
 
 def brief(entry: Any, most: int = 3) -> str:

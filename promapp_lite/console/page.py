@@ -25,13 +25,29 @@ DONE = {
     "revoked": "The access token was revoked. The next request with it is refused.",
     "restored": "Restored under the same id.",
 }
-VERBS = {
-    "created": "created",
-    "updated": "updated",
-    "enabled": "enabled",
-    "disabled": "disabled",
-    "deleted": "deleted",
-    "failed": "failed",
+NO_FORM = {"secret": None, "named": None, "sent": None}  # no token was made, none refused
+STEPS = {  # of the set-up: title, and what to do
+    "token": (
+        "Access token made",
+        "Here, under My Profile, Access Tokens: choose Create Token, keep the scope Scim, and copy the "
+        "token. It is shown once.",
+    ),
+    "test": (
+        "Test Connection seen",
+        "Azure portal → Microsoft Entra ID → Enterprise applications → New application → Create your own "
+        "application. In it Provisioning → Provisioning Mode Automatic → Admin Credentials: paste Tenant URL "
+        "and Secret Token, choose Test Connection, then Save.",
+    ),
+    "user": (
+        "First user provisioned",
+        "In the same application: Users and groups → Add user/group, with any role but Default Access. Then "
+        "Provisioning → Start provisioning; Provision on demand shows one person at once.",
+    ),
+    "cycle": (
+        "A whole cycle done",
+        "Nothing to choose. The first cycle takes minutes; later ones begin about every 40 minutes. This is "
+        "ticked when Azure AD has been quiet for 10 minutes.",
+    ),
 }
 
 
@@ -47,7 +63,7 @@ def page(status: int = 200, refused: dict[str, str] | None = None, **extra: Any)
     part = request.headers.get("X-Part", "")
     wanted = [part] if part in PARTS else list(PARTS)
     facts = {name: PARTS[name]() for name in wanted}
-    facts["profile"] = facts.get("profile", {}) | extra
+    facts["profile"] = NO_FORM | facts.get("profile", {}) | extra
     told = {
         "refused": refused or {},
         "done": DONE.get(request.args.get("done", "")),
@@ -63,15 +79,15 @@ def setup_part() -> dict[str, Any]:
     run = cycles.last(store())
     tested, provisioned, whole = cycles.milestones(store())
     made = min((each.created for each in tokens.listed(store())), default=None)
-    steps = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
+    done = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
     state, sentence = status(run)
     return {
         "tenant_url": settings().tenant_url,
         "run": run,
         "state": state,
         "sentence": sentence,
-        "steps": steps,
-        "open": next((name for name, at in steps.items() if at is None), None),
+        "steps": [(name, title, todo, done[name]) for name, (title, todo) in STEPS.items()],
+        "open": next((name for name, at in done.items() if at is None), None),
     }
 
 
@@ -80,7 +96,7 @@ def status(run: Run | None) -> tuple[str, str]:
     if run is None:
         return "new", "Azure AD has not connected yet."
     counts = run.counts
-    told = ", ".join(f"{number:,} {VERBS[name]}" for name, number in counts.items())
+    told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
     if not counts:
         sentence = f"Azure AD last checked in {ago(run.ended)}: nothing to change."
     else:

@@ -53,10 +53,10 @@ def opened(store: Store, kind: Kind, id: str | None, read: Any) -> dict[str, Any
     try:
         row = resources.get(store, kind, id)
     except ScimError:
-        return {"id": id, "missing": True}
+        return {"id": id, "missing": True, "name": None}
     document = orjson.loads(row.doc)
     wanted = entries.Filter(resource=id)
-    common = {"id": id, "row": row, "document": document, "json": pretty(document)}
+    common = {"id": id, "missing": False, "row": row, "document": document, "json": pretty(document)}
     return common | {"history": entries.page(store, wanted, limit=HISTORY), **read(store, row, document)}
 
 

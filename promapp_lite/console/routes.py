@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Flask
+from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
 from promapp_lite.console import errors, format, session, sign_in, views
@@ -32,6 +33,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
 def init_app(app: Flask) -> None:
     """Register the console, and its error page for every path that is neither its nor the API's."""
     app.extensions["started"] = datetime.now(UTC)
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals |= {"nonce": nonce, "here": here, "here_csv": views.here_csv}
     format.init_app(app)

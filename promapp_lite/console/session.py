@@ -115,4 +115,5 @@ def require_session() -> Any:
 def sign_in_page(status: int = 200, **facts: Any) -> tuple[str, int]:
     """The sign-in form."""
     g.shown = True
+    facts = {"name": "", "refused": None} | facts
     return render_template("sign-in.html", unmade=setup.needed(store()), **facts), status

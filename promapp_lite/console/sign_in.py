@@ -78,16 +78,18 @@ def first_admin() -> Any:
     try:
         setup.check(store(), key)
         if request.method == "GET":
-            return render_template("first-admin.html", key=key)
+            return first_admin_page(key)
         if form("password") != form("again"):
             raise UserError("The two passwords differ.")
         return enter(setup.use(store(), key, form("name"), form("password")))
     except UserError as refusal:
         live = str(refusal) != setup.USED
-        page = render_template(
-            "first-admin.html", key=key if live else None, refused=refusal, name=form("name")
-        )
-        return page, 400 if live else 410
+        return first_admin_page(key if live else None, str(refusal)), 400 if live else 410
+
+
+def first_admin_page(key: str | None, refused: str | None = None) -> str:
+    """The form of the set-up link; without a key only why the link does not work."""
+    return render_template("first-admin.html", key=key, refused=refused, name=form("name"))
 
 
 def change_password() -> Any:
@@ -105,13 +107,13 @@ def change_password() -> Any:
 
 
 def prove(here: Visitor) -> None:
-    """UserError unless the present password was given."""
+    """UserError unless the current password was given."""
     wait = login_throttle.wait(store(), here.name, request.remote_addr)
     if wait:
         raise UserError(waiting(wait))
     if admins.verify(store(), here.name, form("present")) is None:
         login_throttle.wrong(store(), here.name, request.remote_addr)
-        raise UserError("The present password is wrong.")
+        raise UserError("The current password is wrong.")
 
 
 def end_session(id: int) -> Any:

@@ -12,7 +12,7 @@ from promapp_lite.store.activity import cycles
 from promapp_lite.store.directory import search
 from promapp_lite.store.directory.users import given
 from promapp_lite.store.engine import Statement, Store, slot
-from promapp_lite.store.models import Activity, Admin, Group, Token, User, rare
+from promapp_lite.store.models import Activity, Admin, Cycle, Group, Token, User, rare
 
 NEWEST = 2**62  # before the newest row
 MAX_PEOPLE = 50  # whose rows a search shows
@@ -22,7 +22,10 @@ TRIED = {"create": ("POST",), "update": ("PATCH", "PUT"), "delete": ("DELETE",)}
 
 
 class Entry(NamedTuple):
-    """An activity row as it is listed; `token` and `admin` say who asked."""
+    """An activity row; `token` and `admin` say who asked.
+
+    Of a row in a list `request` and `cycle_id` are not read, and `changes` only where it is short.
+    """
 
     id: int
     at: str
@@ -42,6 +45,7 @@ class Entry(NamedTuple):
     times: int
     changes: Any
     request: str | None
+    cycle_id: int | None
 
     @property
     def failed(self) -> bool:
@@ -59,6 +63,12 @@ class Filter(NamedTuple):
     resource: str = ""
 
 
+CYCLE = (
+    Cycle.select(Cycle.id)
+    .where((Cycle.token_id == Activity.token_id) & (Cycle.first <= Activity.id) & (Cycle.last >= Activity.id))
+    .order_by(Cycle.id.desc())
+    .limit(1)
+)
 NAMED = [model.select(model.display_name).where(model.id == Activity.resource_id) for model in (User, Group)]
 WHOLE = {
     "name": fn.COALESCE(Activity.name, *NAMED),
@@ -66,10 +76,12 @@ WHOLE = {
     "admin": Admin.name,
     "changes": Activity.changes,
     "request": Activity.request,
+    "cycle_id": CYCLE,
 }
 BRIEF = WHOLE | {
     "changes": Case(None, ((fn.length(Activity.changes) < SHORT, Activity.changes),)),
     "request": None,
+    "cycle_id": None,
 }
 JOINED = (
     Activity.select()
