@@ -1,12 +1,11 @@
 """Provisioning activity on the page: cycles, the last 30 days, the rows with their reasons, and the CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from promapp_lite import csvio
 from promapp_lite.console.format import ACTIONS, brief, count, did, plain
 from promapp_lite.console.people import LONGEST
 from promapp_lite.console.request import number
@@ -33,7 +32,6 @@ HEAD = (
     "Times",
     "Milliseconds",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 HEIGHT = 40
 
 
@@ -152,9 +150,9 @@ def summary(days: list[tuple[str, int, int]]) -> str:
 
 def export(store: Store, sent: Mapping[str, str]) -> Iterator[str]:
     """The rows that pass the filter as CSV, line by line."""
-    yield row(HEAD)
+    yield csvio.line(HEAD)
     for each in entries.all_pages(store, wanted(sent)):
-        yield row(cells(each))
+        yield csvio.line(cells(each))
 
 
 def cells(entry: Entry) -> tuple[Any, ...]:
@@ -175,11 +173,3 @@ def cells(entry: Entry) -> tuple[Any, ...]:
         entry.times,
         entry.ms,
     )
-
-
-def row(values: tuple[Any, ...]) -> str:
-    """One line of CSV; what a spreadsheet would take for a formula is marked as text."""
-    out = io.StringIO()
-    shown = [f"'{each}" if isinstance(each, str) and each.startswith(FORMULA) else each for each in values]
-    csv.writer(out).writerow(shown)
-    return out.getvalue()
