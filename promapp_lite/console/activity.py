@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from promapp_lite import csvio
-from promapp_lite.console.format import ACTIONS, brief, count, did, plain
+from promapp_lite.console.format import ACTIONS, brief, count, did, indented, plain
 from promapp_lite.console.people import LONGEST
 from promapp_lite.console.request import number
 from promapp_lite.scim.advice import advise
@@ -96,7 +96,7 @@ def opened(store: Store, id: int) -> dict[str, Any] | None:
 def pretty(text: str | None) -> str | None:
     """JSON to read, where it is JSON; as it came otherwise."""
     try:
-        return orjson.dumps(orjson.loads(text or ""), option=orjson.OPT_INDENT_2).decode()
+        return indented(orjson.loads(text or ""))
     except ValueError:
         return text
 
@@ -144,7 +144,7 @@ def height(number: int, most: int) -> int:
 
 def summary(days: list[tuple[str, int, int]]) -> str:
     """The picture in words."""
-    changed, failed = (sum(day[n] for day in days) for n in (1, 2))
+    changed, failed = sum(each[1] for each in days), sum(each[2] for each in days)
     return f"Last {DAYS} days: {count(changed, 'change')}, {count(failed, 'failure')}"
 
 

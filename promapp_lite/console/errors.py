@@ -17,8 +17,8 @@ TEXTS = {
     405: "This method is not allowed here.",
     413: "The body is larger than 4 MiB.",
     414: "The address is too long.",
-    429: "That was too often in a short time. Wait a minute, then try again.",
-    500: "promapp-lite made a mistake; its log tells more.",
+    429: "Too many attempts. Wait a minute, then try again.",
+    500: "Internal error. See the promapp-lite log.",
     503: "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
 }
 

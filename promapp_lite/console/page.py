@@ -80,30 +80,24 @@ def setup_part() -> dict[str, Any]:
     tested, provisioned, whole = cycles.milestones(store())
     made = min((each.created for each in tokens.listed(store())), default=None)
     done = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
-    state, sentence = status(run)
     return {
         "tenant_url": settings().tenant_url,
         "run": run,
-        "state": state,
-        "sentence": sentence,
+        "state": next(name for name, holds in STATES if holds(run)),
+        "sentence": sentence(run),
         "steps": [(name, title, todo, done[name]) for name, (title, todo) in STEPS.items()],
         "open": next((name for name, at in done.items() if at is None), None),
     }
 
 
-def status(run: Run | None) -> tuple[str, str]:
-    """How provisioning is (new, ok, late, failed), and the sentence that says so."""
+def sentence(run: Run | None) -> str:
+    """How the last cycle went, in words."""
     if run is None:
-        return "new", "Azure AD has not connected yet."
-    counts = run.counts
-    told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+        return "Azure AD has not connected yet."
+    counts = ", ".join(f"{number:,} {name}" for name, number in run.counts.items())
     if not counts:
-        sentence = f"Azure AD last checked in {ago(run.ended)}: nothing to change."
-    else:
-        sentence = f"Azure AD last provisioned {ago(run.ended)}: {told}."
-    if seconds_since(run.ended) > LATE:
-        return "late", sentence
-    return ("failed" if run.failed else "ok"), sentence
+        return f"Azure AD last checked in {ago(run.ended)}: nothing to change."
+    return f"Azure AD last provisioned {ago(run.ended)}: {counts}."
 
 
 def seconds_since(text: str) -> float:
@@ -167,3 +161,9 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "activity": activity_part,
     "health": health_part,
 }
+STATES: tuple[tuple[str, Callable[[Run | None], bool]], ...] = (  # of provisioning: the first that holds
+    ("new", lambda run: run is None),
+    ("late", lambda run: run is not None and seconds_since(run.ended) > LATE),
+    ("failed", lambda run: run is not None and run.failed > 0),
+    ("ok", lambda run: True),
+)

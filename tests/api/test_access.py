@@ -94,6 +94,19 @@ def test_no_way_around(app, mount, path):
     assert app.test_client().get("/x/.." + mount + path).status_code in (401, 404)
 
 
+@pytest.mark.parametrize("mount", MOUNTS)
+@pytest.mark.parametrize("path", ["", "/Users", "/nowhere", "/Users/a%0Ab/c"])
+def test_what_no_route_answers_is_authenticated_first(app, token, mount, path):
+    """Another protocol, an unknown method, an unknown path: 401, and with a token a SCIM error."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    for method, headers in (("GET", upgrade), ("PROPFIND", {}), ("TRACE", {})):
+        asked = {"method": method, "headers": headers}
+        assert app.test_client().open(mount + path, **asked).status_code == 401
+        asked["headers"] = {**headers, "Authorization": f"Bearer {token}"}
+        answer = app.test_client().open(mount + path, **asked)
+        assert answer.status_code in (404, 405) and answer.content_type == "application/scim+json"
+
+
 def test_a_reading_token_changes_nothing(app, store):
     """scim:read may read and search, everything else is 403."""
     reading = tokens.create(store, "reader", "scim:read", 30, 1)

@@ -237,7 +237,7 @@ def test_csv(ada, cycle, monkeypatch):
     assert len(list(csv.reader(io.StringIO(ada.get("/activity.csv?action=disable").text)))) == 2
 
 
-# UserError tokens
+# Refused tokens
 
 
 def refuse(send, times):

@@ -7,6 +7,7 @@ import threading
 import pytest
 from helpers import PASSWORD
 from helpers.browser import FIELD, Browser
+from jinja2 import UndefinedError
 
 from promapp_lite.config import mount_of
 from promapp_lite.store.access import admins, sessions, setup, tokens
@@ -28,6 +29,13 @@ def test_it_works(signed_in):
     for part in ("setup", "profile", "people", "activity", "health"):
         assert re.search(rf'<section\s+id="{part}"', page.text)
     assert "Azure AD has not connected yet." in page.text
+
+
+def test_a_template_names_nothing_it_does_not_get(app):
+    """A misspelt name is an error, not an empty place on the page."""
+    for text in ("{{ nothing }}", "{% if nothing %}x{% endif %}", "{{ {}.nothing }}"):
+        with pytest.raises(UndefinedError):
+            app.jinja_env.from_string(text).render()
 
 
 @pytest.mark.parametrize("part", ["setup", "profile", "people", "activity", "health"])

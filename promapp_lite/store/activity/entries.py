@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from peewee import Case, Node, fn
+from peewee import Case, Node, Select, fn
 
 from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
@@ -97,7 +97,7 @@ def columns(special: dict[str, Any]) -> list[Any]:
 
 
 ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == slot("id")))
-IDS = {
+IDS: dict[str, Select] = {
     "User": User.select(User.id),
     "Group": Group.select(Group.id),
     "Activity": Activity.select(Activity.id),
