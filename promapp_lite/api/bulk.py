@@ -77,7 +77,7 @@ def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) ->
     """Prove one operation and carry it out; what is known of it goes to `told` as it becomes known."""
     method, path, data = (member_of(operation, name) for name in ("method", "path", "data"))
     bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
-    method = method.upper() if isinstance(method, str) else method
+    method = method.upper() if isinstance(method, str) else None
     if method not in METHODS:
         raise bad("invalidSyntax", f"The method of a bulk operation is {', '.join(METHODS)}.")
     told["method"] = method
