@@ -32,6 +32,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python .ci/templates.py
 
 # One file, dist/promapp-lite; ONEDIR=1 gives the folder dist/promapp-lite.d. The same source gives the same bytes.
 build: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)

@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from flask import Flask
 
-from promapp_lite.api import authenticate, bulk, errors, resources
+from promapp_lite.api import routes as api
 from promapp_lite.config import Settings
-from promapp_lite.console import routes
+from promapp_lite.console import routes as console
 from promapp_lite.errors import UserError
-from promapp_lite.ops import access_log, health, logs, metrics
+from promapp_lite.ops import logs
+from promapp_lite.ops import routes as ops
 from promapp_lite.ops.jobs import Jobs
 from promapp_lite.ops.trusted_proxies import TrustedProxies
 from promapp_lite.scim import limits
@@ -41,7 +42,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.extensions["store"] = store or open_store(settings.data_dir)
     app.extensions["probes"] = {}
     app.extensions["denials"] = Denials(app.extensions["store"])
-    for room in (access_log, authenticate, errors, health, metrics, resources, bulk, routes):
+    for room in (ops, api, console):  # operation first, so that its clock starts first
         room.init_app(app)
     app.extensions["jobs"] = jobs(app, settings)
     return app
@@ -52,7 +53,7 @@ def jobs(app: Flask, settings: Settings) -> Jobs:
     store = app.extensions["store"]
     return Jobs(
         (
-            app.extensions["journal"].keep_up,
+            app.extensions["access_log"].keep_up,
             lambda ended: indexer.keep_up(store, ended),
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days),
         )

@@ -1,13 +1,10 @@
-"""The gate in front of the SCIM API: nothing behind it is reached without a live token."""
+"""Authentication of the SCIM API: no view is reached without a live access token."""
 
-from functools import cached_property
-from typing import NamedTuple
-
-from flask import Flask, current_app, g, request
-from flask.wrappers import Request as FlaskRequest
+from flask import current_app, g, request
 from flask_httpauth import HTTPTokenAuth
 
-from promapp_lite.config import mount_of
+from promapp_lite.api.call import Api
+from promapp_lite.config import MOUNTS
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.store.access import tokens
 from promapp_lite.store.activity.journal import Caller
@@ -15,47 +12,23 @@ from promapp_lite.store.engine import Store
 
 bearer = HTTPTokenAuth("Bearer")
 READING = ("GET", "HEAD")
+NAMES = {mount: mount.strip("/").replace("/", "-") for mount in MOUNTS}  # of the blueprint at each mount
+MOUNT_OF = {name: mount for mount, name in NAMES.items()}
 
 
-def init_app(app: Flask) -> None:
-    """Put the gate before every request, also before those that no route answers."""
-    app.request_class = Request
-    app.before_request(gate)
-
-
-class Request(FlaskRequest):
-    """A request that knows which SCIM mount it is under, None where it is not SCIM."""
-
-    @cached_property
-    def mount(self) -> str | None:
-        """The mount."""
-        return mount_of(self.path)
-
-
-class Api(NamedTuple):
-    """One call that passed the gate: what its view needs, without asking Flask for it again."""
-
-    store: Store
-    base: str
-    caller: Caller
-    request: Request
-
-
-def gate() -> None:
-    """Let a SCIM request through, as `g.api`, or raise ScimError 401 or 403."""
-    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
-    if asked.mount is None:
-        return
-    rooms = current_app.extensions
+def authenticate() -> None:
+    """Let a request with a live token through, as `g.api`; ScimError 401 or 403 for every other."""
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    extensions, mount = current_app.extensions, MOUNT_OF[asked.blueprint]
     caller = Caller(asked.method, asked.path, asked.remote_addr)
-    g.api = Api(rooms["store"], rooms["settings"].public_url + asked.mount, caller, asked)
+    g.api = Api(extensions["store"], extensions["settings"].public_url + mount, caller, asked)
     secret = sent_secret()
-    grant = tokens.check(rooms["store"], secret, caller.address) if secret else None
+    grant = tokens.check(extensions["store"], secret, caller.address) if secret else None
     if not grant:
-        rooms["denials"].note(caller, secret)
+        extensions["denials"].note(caller, secret)
         raise refuse("unauthorized")
     caller.token_id, g.hint = grant.token_id, grant.hint
-    if grant.scope != "scim" and not reads(asked):
+    if grant.scope != "scim" and not reads(asked.method, asked.path):
         raise refuse("read_only_token")
 
 
@@ -71,6 +44,6 @@ def sent_secret() -> str | None:
     return sent.token if sent else None
 
 
-def reads(asked: Request) -> bool:
+def reads(method: str, path: str) -> bool:
     """Whether a request only reads; `.search` is a read that is sent as POST."""
-    return asked.method in READING or (asked.method == "POST" and asked.path.endswith("/.search"))
+    return method in READING or (method == "POST" and path.endswith("/.search"))

@@ -1,17 +1,16 @@
 """Bulk (RFC 7644 §3.7): many writes in one request, each as whole as if sent alone."""
 
 import re
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response
+from flask import Response
 
 from promapp_lite import jsonio
-from promapp_lite.api.authenticate import Api
+from promapp_lite.api.call import Api, body, current
 from promapp_lite.api.errors import about, keep
-from promapp_lite.api.resources import body, call, expected, make, modify, put
+from promapp_lite.api.resources import make, modify, put
 from promapp_lite.api.responses import reply
-from promapp_lite.config import MOUNTS
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import limits
 from promapp_lite.scim.patch import member_of
@@ -24,24 +23,11 @@ from promapp_lite.store.directory import resources
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 PATH = re.compile(r"/?(Users|Groups)(?:/([^/?]+))?/?", re.ASCII)
 REFERENCE = re.compile(r"bulkId:(.+)", re.DOTALL)
-METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
-def init_app(app: Flask) -> None:
-    """Mount it."""
-    for mount in MOUNTS:
-        app.add_url_rule(
-            f"{mount}/Bulk",
-            f"bulk-{mount}",
-            partial(call, bulk),
-            methods=["POST"],
-            strict_slashes=False,
-            provide_automatic_options=False,
-        )
-
-
-def bulk(api: Api) -> Response:
+def bulk() -> Response:
     """Carry out the operations in order until `failOnErrors` of them failed; what stood before stays done."""
+    api = current()
     sent = body(api)
     operations, limit = member_of(sent, "operations"), member_of(sent, "failonerrors")
     if not isinstance(operations, list) or not operations:
@@ -85,7 +71,7 @@ def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) ->
     """Prove one operation and carry it out; what is known of it goes to `told` as it becomes known."""
     method, path, data = (member_of(operation, name) for name in ("method", "path", "data"))
     bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
-    method = method.upper() if isinstance(method, str) else method
+    method = method.upper() if isinstance(method, str) else None
     if method not in METHODS:
         raise refuse("wrong_bulk_method", methods=", ".join(METHODS))
     told["method"] = method
@@ -97,14 +83,14 @@ def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) ->
     if id:
         told["location"] = location(kind, api.base, id)
     api.caller.method, api.caller.path = method, str(path)[:500]
-    check = expected(api, version_of(version))
-    row = write(api, method, kind, id, resolved(data, made), check)
+    status, write = METHODS[method]
+    row = write(api, kind, id, resolved(data, made), version_of(version))
     if method == "POST" and row is not None:
         made[bulk_id] = row.id
         told["location"] = location(kind, api.base, row.id)
     if row is not None:
         told["version"] = etag(row.version)
-    return told | {"status": {"POST": "201", "DELETE": "204"}.get(method, "200")}
+    return told | {"status": status}
 
 
 def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
@@ -116,16 +102,14 @@ def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
     return kind, str(resolved(match[2], made)) if match[2] else ""
 
 
-def write(api: Api, method: str, kind: Kind, id: str, data: Any, check: resources.Check) -> Row | None:
-    """The write itself."""
-    if method == "POST":
-        return make(api, kind, data)
-    if method == "PUT":
-        return put(api, kind, id, data, check)
-    if method == "PATCH":
-        return modify(api, kind, id, data, check)
-    resources.delete(api.store, kind, id, check, api.caller)
-    return None
+def create(api: Api, kind: Kind, id: str, data: Any, if_match: str | None) -> Row:
+    """POST: a new resource; it has no id and no version yet."""
+    return make(api, kind, data)
+
+
+def delete(api: Api, kind: Kind, id: str, data: Any, if_match: str | None) -> None:
+    """DELETE; its data is nobody's."""
+    resources.delete(api.store, kind, id, if_match, api.caller)
 
 
 def version_of(sent: Any) -> str | None:
@@ -145,3 +129,12 @@ def resolved(value: Any, made: dict[str, str]) -> Any:
     if match[1] not in made:
         raise refuse("unknown_bulk_id", reference=value)
     return made[match[1]]
+
+
+Write = Callable[[Api, Kind, str, Any, str | None], Row | None]
+METHODS: dict[str, tuple[str, Write]] = {
+    "POST": ("201", create),
+    "PUT": ("200", put),
+    "PATCH": ("200", modify),
+    "DELETE": ("204", delete),
+}

@@ -1,37 +1,23 @@
-"""What happens when a request fails: a SCIM error for the API, a plain page for people, one activity row."""
+"""What happens when a request of the API fails: a SCIM error, and one activity row."""
 
 import logging
 from typing import Any
 
-from flask import Flask, Response, g, render_template, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from promapp_lite import jsonio
-from promapp_lite.api.authenticate import Api
+from promapp_lite.api.call import Api
 from promapp_lite.api.responses import refusal
 from promapp_lite.errors import ScimError
+from promapp_lite.ops.logs import first_fault
 from promapp_lite.scim.body import read_json
-from promapp_lite.scim.refusals import BY_STATUS, REFUSALS, refuse
+from promapp_lite.scim.refusals import BY_STATUS, refuse
 from promapp_lite.scim.schema import Kind
 from promapp_lite.store.activity import journal
 from promapp_lite.store.engine import FAULTS
 
 log = logging.getLogger("promapp_lite")
-PAGES = {
-    400: "This form is too old, or the browser sent no cookie with it. Go back, reload the page, try again.",
-    404: "There is nothing at this address.",
-    429: "That was too often in a short time. Wait a minute, then try again.",
-    500: "promapp-lite made a mistake; its log tells more.",
-}
-
-
-def init_app(app: Flask) -> None:
-    """Answer every failure in the caller's own format."""
-    app.register_error_handler(ScimError, answer)
-    app.register_error_handler(HTTPException, from_http)
-    for fault in FAULTS:
-        app.register_error_handler(fault, from_database)
-    app.register_error_handler(Exception, from_bug)
 
 
 def answer(error: ScimError) -> Response:
@@ -43,10 +29,7 @@ def answer(error: ScimError) -> Response:
 def from_http(error: HTTPException) -> Response:
     """A refusal by Flask or Werkzeug: unknown route, wrong method, body too large."""
     status = error.code or 500
-    refused = refuse(BY_STATUS.get(status, "unreadable_request"))
-    if request.mount is None:
-        return plain(status, PAGES.get(status, refused.detail))
-    found = answer(refused)
+    found = answer(refuse(BY_STATUS.get(status, "unreadable_request")))
     for name, value in error.get_headers():
         if name == "Allow":
             found.headers[name] = value
@@ -55,35 +38,18 @@ def from_http(error: HTTPException) -> Response:
 
 def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
-    log.error("database: %s", first(error))
-    if request.mount is None:
-        return plain(503, REFUSALS["database_unavailable"].detail)
+    log.error("database: %s", first_fault(error))
     return refusal(refuse("database_unavailable"))
-
-
-def first(error: BaseException) -> BaseException:
-    """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
-    while isinstance(error.__context__, FAULTS):
-        error = error.__context__
-    return error
 
 
 def from_bug(error: Exception) -> Response:
     """A fault of ours: logged with its traceback, told without it."""
     log.exception("unexpected %s", type(error).__name__)
-    if request.mount is None:
-        return plain(500, PAGES[500])
     return answer(refuse("internal_error"))
 
 
-def plain(status: int, detail: str) -> Response:
-    """A page for people that says what went wrong and nothing else."""
-    text = render_template("error.html", status=status, detail=detail)
-    return Response(text, status, content_type="text/html; charset=utf-8")
-
-
 def note(error: ScimError) -> None:
-    """Keep the failure of a request that got past the gate."""
+    """Keep the failure of a request that was authenticated."""
     api = g.get("api")
     if api is not None and error.status != 401:
         keep(api, error, subject())
@@ -95,7 +61,7 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     try:
         api.store.transact(lambda: journal.record(api.store, api.caller, "fail", error.status, **facts))
     except FAULTS as fault:
-        log.error("database: %s", first(fault))
+        log.error("database: %s", first_fault(fault))
 
 
 def subject() -> dict[str, object]:

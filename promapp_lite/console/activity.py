@@ -1,14 +1,14 @@
 """Provisioning activity on the page: cycles, the last 30 days, the rows with their reasons, and the CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from promapp_lite.console.format import ACTIONS, brief, count, did, plain
-from promapp_lite.console.people import LONGEST, number
+from promapp_lite import csvio
+from promapp_lite.console.format import ACTIONS, brief, count, did, indented, plain
+from promapp_lite.console.people import LONGEST
+from promapp_lite.console.request import number
 from promapp_lite.scim.refusals import advice
 from promapp_lite.store.activity import cycles, entries
 from promapp_lite.store.activity.entries import Entry, Filter
@@ -32,7 +32,6 @@ HEAD = (
     "Times",
     "Milliseconds",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 HEIGHT = 40
 
 
@@ -100,7 +99,7 @@ def opened(store: Store, id: int) -> dict[str, Any] | None:
 def pretty(text: str | None) -> str | None:
     """JSON to read, where it is JSON; as it came otherwise."""
     try:
-        return orjson.dumps(orjson.loads(text or ""), option=orjson.OPT_INDENT_2).decode()
+        return indented(orjson.loads(text or ""))
     except ValueError:
         return text
 
@@ -148,15 +147,15 @@ def height(number: int, most: int) -> int:
 
 def summary(days: list[tuple[str, int, int]]) -> str:
     """The picture in words."""
-    changed, failed = (sum(day[n] for day in days) for n in (1, 2))
+    changed, failed = sum(each[1] for each in days), sum(each[2] for each in days)
     return f"Last {DAYS} days: {count(changed, 'change')}, {count(failed, 'failure')}"
 
 
 def export(store: Store, sent: Mapping[str, str]) -> Iterator[str]:
     """The rows that pass the filter as CSV, line by line."""
-    yield row(HEAD)
+    yield csvio.line(HEAD)
     for each in entries.all_pages(store, wanted(sent)):
-        yield row(cells(each))
+        yield csvio.line(cells(each))
 
 
 def cells(entry: Entry) -> tuple[Any, ...]:
@@ -177,11 +176,3 @@ def cells(entry: Entry) -> tuple[Any, ...]:
         entry.times,
         entry.ms,
     )
-
-
-def row(values: tuple[Any, ...]) -> str:
-    """One line of CSV; what a spreadsheet would take for a formula is marked as text."""
-    out = io.StringIO()
-    shown = [f"'{each}" if isinstance(each, str) and each.startswith(FORMULA) else each for each in values]
-    csv.writer(out).writerow(shown)
-    return out.getvalue()

@@ -1,12 +1,16 @@
 """How the console says times, sizes, numbers and actions: template filters, pure."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from flask import Flask
 from markupsafe import Markup
 
 from promapp_lite import clock, jsonio
+from promapp_lite.scim.schema import ENTERPRISE
+from promapp_lite.store.activity.entries import Entry
 
 STEPS = (("day", 86_400), ("hour", 3600), ("minute", 60))
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -28,7 +32,7 @@ MEMBER_ACTS = {"add": "added", "remove": "removed", "joined": "joined again"}
 
 def init_app(app: Flask) -> None:
     """Give the filters to the templates."""
-    for each in (ago, when, span, size, count, did, brief, subject, mapped, ahead, scope):
+    for each in (ago, when, span, size, count, did, brief, subject, mapped, ahead, scope, department):
         app.add_template_filter(each)
 
 
@@ -89,13 +93,24 @@ def count(number: int, word: str, plural: str | None = None) -> str:
     return f"{number:,} {word if number == 1 else plural or word + 's'}"
 
 
-def did(entry: Any) -> str:
+def did(entry: Entry) -> str:
     """An activity row's action in words."""
-    if entry.action == "fail":
-        return f"{TRIED.get(entry.method, entry.method)} refused"
-    if entry.action == "update" and entry.changes == []:
-        return "No change"
+    return DID.get(entry.action, action_of)(entry)
+
+
+def action_of(entry: Entry) -> str:
+    """The action as the filter of the page names it."""
     return ACTIONS.get(entry.action, entry.action)
+
+
+def refused(entry: Entry) -> str:
+    """What was tried, by its method."""
+    return f"{TRIED.get(entry.method, entry.method)} refused"
+
+
+def updated(entry: Entry) -> str:
+    """An update, which may have changed nothing."""
+    return "No change" if entry.changes == [] else action_of(entry)
 
 
 def scope(name: str) -> str:
@@ -103,7 +118,13 @@ def scope(name: str) -> str:
     return SCOPES.get(name, name)
 
 
-def brief(entry: Any, most: int = 3) -> str:
+def department(document: dict[str, Any]) -> str:
+    """The department in a user's document, empty where there is none."""
+    work = document.get(ENTERPRISE)
+    return str(work.get("department") or "") if isinstance(work, dict) else ""
+
+
+def brief(entry: Entry, most: int = 3) -> str:
     """What an activity row changed, or why it failed, in a few words."""
     if entry.failed:
         return entry.detail or ""
@@ -114,7 +135,7 @@ def brief(entry: Any, most: int = 3) -> str:
     return ", ".join(parts[:most]) + more
 
 
-def called(entry: Any) -> str:
+def called(entry: Entry) -> str:
     """The display name of somebody who came or went, or that it was a group."""
     if entry.resource_type == "Group":
         return "group"
@@ -125,13 +146,14 @@ def called(entry: Any) -> str:
     return name or ""
 
 
-def subject(entry: Any) -> str:
+def subject(entry: Entry) -> str:
     """Whom an activity row is about."""
-    if entry.action == "denied":
-        return f"{entry.address}, {count(entry.times, 'time')}"
-    if entry.action == "test":
-        return str(entry.address or "")
-    return str(entry.name or f"{entry.resource_type or 'Request'} {entry.resource_id or entry.path}")
+    return SUBJECTS.get(entry.action, named)(entry)
+
+
+def named(entry: Entry) -> str:
+    """The name that was kept, else the type and the id or path."""
+    return entry.name or f"{entry.resource_type or 'Request'} {entry.resource_id or entry.path}"
 
 
 def told(change: dict[str, Any]) -> str:
@@ -172,3 +194,15 @@ def element(path: str, value: Any) -> list[tuple[str, str]]:
 def plain(value: Any) -> str:
     """A value as text."""
     return value if isinstance(value, str) else jsonio.dumps(value)
+
+
+def indented(value: Any) -> str:
+    """JSON to read."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+DID: dict[str, Callable[[Entry], str]] = {"fail": refused, "update": updated}
+SUBJECTS: dict[str, Callable[[Entry], str]] = {
+    "denied": lambda entry: f"{entry.address}, {count(entry.times, 'time')}",
+    "test": lambda entry: entry.address or "",
+}

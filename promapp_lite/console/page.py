@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from flask import current_app, g, render_template, request
 
 from promapp_lite import __version__, clock
-from promapp_lite.config import Settings
 from promapp_lite.console import activity, people
 from promapp_lite.console.format import SCOPES, ago, amount, days_left
+from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.cycles import Run
-from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
@@ -26,31 +25,30 @@ DONE = {
     "revoked": "The access token was revoked. The next request with it is refused.",
     "restored": "Restored under the same id.",
 }
-VERBS = {
-    "created": "created",
-    "updated": "updated",
-    "enabled": "enabled",
-    "disabled": "disabled",
-    "deleted": "deleted",
-    "failed": "failed",
+NO_FORM = {"secret": None, "named": None, "sent": None}  # no token was made, none refused
+STEPS = {  # of the set-up: title, and what to do
+    "token": (
+        "Access token made",
+        "Here, under My Profile, Access Tokens: choose Create Token, keep the scope Scim, and copy the "
+        "token. It is shown once.",
+    ),
+    "test": (
+        "Test Connection seen",
+        "Azure portal → Microsoft Entra ID → Enterprise applications → New application → Create your own "
+        "application. In it Provisioning → Provisioning Mode Automatic → Admin Credentials: paste Tenant URL "
+        "and Secret Token, choose Test Connection, then Save.",
+    ),
+    "user": (
+        "First user provisioned",
+        "In the same application: Users and groups → Add user/group, with any role but Default Access. Then "
+        "Provisioning → Start provisioning; Provision on demand shows one person at once.",
+    ),
+    "cycle": (
+        "A whole cycle done",
+        "Nothing to choose. The first cycle takes minutes; later ones begin about every 40 minutes. This is "
+        "ticked when Azure AD has been quiet for 10 minutes.",
+    ),
 }
-
-
-def store() -> Store:
-    """The application's store."""
-    opened: Store = current_app.extensions["store"]
-    return opened
-
-
-def settings() -> Settings:
-    """The application's settings."""
-    given: Settings = current_app.extensions["settings"]
-    return given
-
-
-def form(name: str) -> str:
-    """A field of the form that was sent."""
-    return request.form.get(name, "")
 
 
 def here(part: str, **params: Any) -> str:
@@ -65,7 +63,7 @@ def page(status: int = 200, refused: dict[str, str] | None = None, **extra: Any)
     part = request.headers.get("X-Part", "")
     wanted = [part] if part in PARTS else list(PARTS)
     facts = {name: PARTS[name]() for name in wanted}
-    facts["profile"] = facts.get("profile", {}) | extra
+    facts["profile"] = NO_FORM | facts.get("profile", {}) | extra
     told = {
         "refused": refused or {},
         "done": DONE.get(request.args.get("done", "")),
@@ -81,31 +79,25 @@ def setup_part() -> dict[str, Any]:
     run = cycles.last(store())
     tested, provisioned, whole = cycles.milestones(store())
     made = min((each.created for each in tokens.listed(store())), default=None)
-    steps = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
-    state, sentence = status(run)
+    done = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
     return {
         "tenant_url": settings().tenant_url,
         "run": run,
-        "state": state,
-        "sentence": sentence,
-        "steps": steps,
-        "open": next((name for name, at in steps.items() if at is None), None),
+        "state": next(name for name, holds in STATES if holds(run)),
+        "sentence": sentence(run),
+        "steps": [(name, title, todo, done[name]) for name, (title, todo) in STEPS.items()],
+        "open": next((name for name, at in done.items() if at is None), None),
     }
 
 
-def status(run: Run | None) -> tuple[str, str]:
-    """How provisioning is (new, ok, late, failed), and the sentence that says so."""
+def sentence(run: Run | None) -> str:
+    """How the last cycle went, in words."""
     if run is None:
-        return "new", "Azure AD has not connected yet."
-    counts = run.counts
-    told = ", ".join(f"{number:,} {VERBS[name]}" for name, number in counts.items())
+        return "Azure AD has not connected yet."
+    counts = ", ".join(f"{number:,} {name}" for name, number in run.counts.items())
     if not counts:
-        sentence = f"Azure AD last checked in {ago(run.ended)}: nothing to change."
-    else:
-        sentence = f"Azure AD last provisioned {ago(run.ended)}: {told}."
-    if seconds_since(run.ended) > LATE:
-        return "late", sentence
-    return ("failed" if run.failed else "ok"), sentence
+        return f"Azure AD last checked in {ago(run.ended)}: nothing to change."
+    return f"Azure AD last provisioned {ago(run.ended)}: {counts}."
 
 
 def seconds_since(text: str) -> float:
@@ -169,3 +161,9 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "activity": activity_part,
     "health": health_part,
 }
+STATES: tuple[tuple[str, Callable[[Run | None], bool]], ...] = (  # of provisioning: the first that holds
+    ("new", lambda run: run is None),
+    ("late", lambda run: run is not None and seconds_since(run.ended) > LATE),
+    ("failed", lambda run: run is not None and run.failed > 0),
+    ("ok", lambda run: True),
+)

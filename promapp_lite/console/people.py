@@ -1,10 +1,13 @@
 """People and groups on the page: the list, and one of them opened."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
+from promapp_lite.console.format import indented
+from promapp_lite.console.request import number
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.patch import Document
 from promapp_lite.scim.resource import Row
@@ -13,6 +16,7 @@ from promapp_lite.store.activity import entries
 from promapp_lite.store.directory import people, resources, users
 from promapp_lite.store.engine import Store
 
+Reader = Callable[[Store, Row, Document], dict[str, Any]]
 PAGE, HISTORY = 15, 10
 LONGEST = 200  # characters of a search
 NAMES = {
@@ -22,12 +26,6 @@ NAMES = {
     "groups": "Groups",
     "deleted": "Deleted",
 }
-
-
-def number(sent: Mapping[str, str], name: str, default: int) -> int:
-    """A whole number among the parameters."""
-    text = sent.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
 
 
 def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
@@ -47,27 +45,22 @@ def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
         "from": None if before == people.NEWEST else before,
         "counts": people.counts(store),
         "person": opened(store, USERS, sent.get("user"), person),
-        "group": opened(store, GROUPS, sent.get("group"), lambda *those: group(*those, sent)),
+        "group": opened(store, GROUPS, sent.get("group"), partial(group, sent=sent)),
     }
 
 
-def opened(store: Store, kind: Kind, id: str | None, read: Any) -> dict[str, Any] | None:
+def opened(store: Store, kind: Kind, id: str | None, read: Reader) -> dict[str, Any] | None:
     """The one that is asked for, None where it is not here."""
     if not id:
         return None
     try:
         row = resources.get(store, kind, id)
     except ScimError:
-        return {"id": id, "missing": True}
+        return {"id": id, "missing": True, "name": None}
     document = orjson.loads(row.doc)
     wanted = entries.Filter(resource=id)
-    common = {"id": id, "row": row, "document": document, "json": pretty(document)}
+    common = {"id": id, "missing": False, "row": row, "document": document, "json": indented(document)}
     return common | {"history": entries.page(store, wanted, limit=HISTORY), **read(store, row, document)}
-
-
-def pretty(document: Document) -> str:
-    """The document as JSON to read."""
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
 
 def person(store: Store, row: Row, document: Document) -> dict[str, Any]:

@@ -1,20 +1,16 @@
 """`/healthz`: whether the service answers and its database does."""
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 
 from promapp_lite import __version__
+from promapp_lite.store.directory import resources
 from promapp_lite.store.engine import FAULTS
-
-
-def init_app(app: Flask) -> None:
-    """Mount it; it needs no token and tells nothing that does."""
-    app.add_url_rule("/healthz", view_func=healthz, provide_automatic_options=False)
 
 
 def healthz() -> tuple[Response, int]:
     """200 when the database answers, else 503 with the reason."""
     try:
-        current_app.extensions["store"].database.execute_sql("SELECT 1 FROM users LIMIT 1").fetchall()
+        resources.prove_readable(current_app.extensions["store"])
     except FAULTS as error:
         return jsonify(status="unavailable", reason=str(error)), 503
     return jsonify(status="ok", version=__version__), 200

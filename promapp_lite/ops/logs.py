@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from promapp_lite import clock, jsonio
+from promapp_lite.store.engine import FAULTS
 
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -29,10 +30,16 @@ def set_up(form: str) -> None:
 
 
 def leave_out_origins() -> None:
-    """Save finding out where in the program a line was written, as no line says so.
+    """Save finding out which thread or process wrote a line, as no line says so.
 
     Python's documentation, "Logging HOWTO", "Optimization". For a process that is ours alone: another
     server's log lines may name their process.
     """
-    logging._srcfile = None  # type: ignore[attr-defined]
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def first_fault(error: BaseException) -> BaseException:
+    """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
+    while isinstance(error.__context__, FAULTS):
+        error = error.__context__
+    return error

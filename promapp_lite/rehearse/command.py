@@ -171,6 +171,7 @@ def show(options: dict[str, Any], outcomes: list[run.Outcome]) -> None:
             )
         )
     elif options["as_csv"]:
-        click.echo(report.as_csv(row for each in outcomes for row in each.job.rows), nl=False)
+        rows = (row for each in outcomes for row in each.job.rows)
+        click.echo(report.as_csv(rows).encode(), nl=False)  # as bytes, so that CRLF stays CRLF on Windows
     else:
         click.echo("\n\n".join(summary.summary(outcome) for outcome in outcomes))

@@ -1,12 +1,11 @@
 """The provisioning log: a row for everything done, skipped or failed, and the sums."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from promapp_lite import csvio
 from promapp_lite.rehearse.protocol.errors import ProvisioningError, advice
 from promapp_lite.rehearse.protocol.forms import Change
 
@@ -147,18 +146,9 @@ def tally(row: Row) -> str:
     return row.action if row.status == SUCCESS else row.status
 
 
-def clean(cell: Any) -> Any:
-    """A cell no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
-
-
 def as_csv(rows: Iterable[Row]) -> str:
     """The log as CSV with a heading."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([clean(cell) for cell in row.line()] for row in rows)
-    return out.getvalue()
+    return "".join(map(csvio.line, (COLUMNS, *(row.line() for row in rows))))
 
 
 # heading → cell; together at most 80 columns

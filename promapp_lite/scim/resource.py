@@ -83,6 +83,11 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
+def bare(tag: str) -> str:
+    """An entity tag without its marks."""
+    return tag.removeprefix("W/").strip('"')
+
+
 def location(kind: Kind, base: str, id: str) -> str:
     """The address of a resource under the SCIM base."""
     return f"{base}{kind.endpoint}/{id}"

@@ -17,7 +17,7 @@ from promapp_lite.api import authenticate
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
-from promapp_lite.ops import metrics, trusted_proxies
+from promapp_lite.ops import multiprocess, trusted_proxies
 from promapp_lite.scim.limits import BODY, HEADERS
 from promapp_lite.server import channels, dispatcher, limits, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
@@ -126,7 +126,7 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
         board.join(number)
         serve_here(settings, open_store(settings.data_dir), bound, shown, board)
 
-    with metrics.counted_together():
+    with multiprocess.counted_together():
         supervisor.run(board, work, [sock for _, sock in bound])
 
 

@@ -43,6 +43,6 @@ class Refusal(ErrorTask):
         self.set_close_on_finish()
         self.channel.early = True
         method, path = getattr(self.request, "command", "-"), getattr(self.request, "path", "-")
-        access_log.tell(access_log.Seen(time.time(), 0, method, path, None, error.code, None))
+        access_log.log(access_log.Request(time.time(), 0, method, path, None, error.code, None))
         self.content_length = len(body)
         self.write(body)

@@ -221,7 +221,10 @@ class Setup(Model):
 
 
 class Attempt(Model):
-    """Wrong passwords in a row for one account from one address; `key` is the SHA-256 of both."""
+    """Wrong passwords in a row for one account from one address, or the tries of an address in a minute.
+
+    `key` is the SHA-256 of what is counted; `last` is the last wrong password, or the minute's first try.
+    """
 
     key = TextField(primary_key=True)
     wrong = IntegerField()

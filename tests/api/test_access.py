@@ -6,22 +6,25 @@ import threading
 import pytest
 from helpers import PASSWORD
 
-from promapp_lite.api.authenticate import mount_of
-from promapp_lite.config import MOUNTS
+from promapp_lite.api.authenticate import NAMES
+from promapp_lite.config import MOUNTS, mount_of
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins, tokens
 
 # What needs no token, or decides by itself (test_watch); a new route is closed unless it is named here.
-OPEN = {"healthz", "metrics"}
+OPEN = {"ops.healthz", "ops.metrics"}
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def routes(app):
     """(method, path) of every route, ids filled in."""
     for rule in app.url_map.iter_rules():
-        if rule.endpoint not in OPEN and mount_of(rule.rule):  # test_console walks the others
-            path = rule.rule.replace("<id>", "x")
-            yield from ((method, path) for method in sorted(rule.methods | {"OPTIONS", "TRACE"}))
+        if rule.endpoint not in OPEN and mount_of(
+            rule.rule.partition("<")[0]
+        ):  # test_console walks the others
+            path = rule.rule.replace("<id>", "x").replace("<unrouted:path>", "/nowhere")
+            methods = (rule.methods or {"GET", "PUT"}) | {"OPTIONS", "TRACE", "PROPFIND"}
+            yield from ((method, path) for method in sorted(methods))
 
 
 def hashed(store, **changes):
@@ -43,6 +46,14 @@ ENDED = {
     "owner gone": lambda store: hashed(store, owner_id=99),
     "owner off": lambda store: store.database.execute_sql("UPDATE admin SET active = 0"),
 }
+
+
+def test_every_route_is_of_a_room_that_proves_its_caller(app):
+    """A route of no blueprint would be open; a mount's are the API's and all others the console's."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in OPEN:
+            blueprints = set(NAMES.values()) if mount_of(rule.rule.partition("<")[0]) else {"console"}
+            assert rule.endpoint.rpartition(".")[0] in blueprints, rule
 
 
 @pytest.mark.parametrize("name", DEAD)
@@ -81,6 +92,19 @@ def test_no_way_around(app, mount, path):
     """A variant of a path opens nothing."""
     assert app.test_client().get(mount + path).status_code == 401
     assert app.test_client().get("/x/.." + mount + path).status_code in (401, 404)
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+@pytest.mark.parametrize("path", ["", "/Users", "/nowhere", "/Users/a%0Ab/c"])
+def test_what_no_route_answers_is_authenticated_first(app, token, mount, path):
+    """Another protocol, an unknown method, an unknown path: 401, and with a token a SCIM error."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    for method, headers in (("GET", upgrade), ("PROPFIND", {}), ("TRACE", {})):
+        asked = {"method": method, "headers": headers}
+        assert app.test_client().open(mount + path, **asked).status_code == 401
+        asked["headers"] = {**headers, "Authorization": f"Bearer {token}"}
+        answer = app.test_client().open(mount + path, **asked)
+        assert answer.status_code in (404, 405) and answer.content_type == "application/scim+json"
 
 
 def test_a_reading_token_changes_nothing(app, store):

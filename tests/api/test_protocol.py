@@ -572,6 +572,7 @@ def test_bulk_wrong_limit(send, limit):
 BULK_REFUSED = [
     ({"method": "GET", "path": "/Users/x"}, "400", "invalidSyntax"),
     ({"method": 7, "path": "/Users"}, "400", "invalidSyntax"),
+    ({"method": ["POST"], "path": "/Users"}, "400", "invalidSyntax"),
     ({"path": "/Users"}, "400", "invalidSyntax"),
     ({"method": "POST", "path": "/Users", "data": {"userName": "a"}}, "400", "invalidSyntax"),
     ({"method": "POST", "path": "/Users", "bulkId": 7, "data": {"userName": "a"}}, "400", "invalidSyntax"),

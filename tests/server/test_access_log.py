@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from promapp_lite.config import LOG_FORMATS, Settings
-from promapp_lite.ops import logs
-from promapp_lite.ops import metrics as metrics_room
+from promapp_lite.ops import logs, meters
 from promapp_lite.store.access import admins, tokens
 
 
@@ -141,9 +140,7 @@ def test_tokens_about_to_expire(store, token, metrics):
     tokens.create(store, "ended", "scim", 3, owner)
     tokens.revoke(store, tokens.listed(store)[-1].id)
     found = metrics()
-    counted = {
-        state: value(found, f'promapp_lite_tokens{{state="{state}"}}') for state in metrics_room.STATES
-    }
+    counted = {state: value(found, f'promapp_lite_tokens{{state="{state}"}}') for state in meters.STATES}
     assert counted == {"live": 1, "expiring": 2, "expired": 0, "revoked": 1}
 
 
@@ -176,14 +173,14 @@ def test_a_refused_message_has_its_line_too(app, open_doors, lines):
     assert [" 400 0 ms -" in line for line in lines()] == [True, True]
 
 
-def test_a_journal_that_cannot_keep_up_goes_on(app, send, lines, monkeypatch):
+def test_a_log_that_cannot_keep_up_goes_on(app, send, lines, monkeypatch):
     """Where writing beside the requests fails, nothing gathers in memory: lines are written at once again."""
-    journal = app.extensions["journal"]
+    access_log = app.extensions["access_log"]
     ended = threading.Event()
     monkeypatch.setattr("promapp_lite.ops.access_log.SECONDS", 0)
-    monkeypatch.setattr(journal, "write", lambda: 1 / 0)
+    monkeypatch.setattr(access_log, "write", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        journal.keep_up(ended)
+        access_log.keep_up(ended)
     monkeypatch.undo()
     send("GET", "/Users")
-    assert not journal.seen and len(lines()) == 1
+    assert not access_log.waiting and len(lines()) == 1

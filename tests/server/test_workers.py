@@ -3,13 +3,14 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from helpers import ROOT, Loud, free_port, wait_for
@@ -290,3 +291,26 @@ def test_an_end_that_a_finalizer_drops_is_heeded(number):
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def test_an_address_has_ten_sign_ins_over_all_processes(running):
+    """The processes share the count: of 30 tries together 10 are looked at, and the others told to wait."""
+    address = urlsplit(running.url)
+
+    def sign_in(number):
+        line = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+        line.request("GET", "/")
+        shown = line.getresponse()
+        cookie = shown.headers["Set-Cookie"].partition(";")[0]
+        token = re.search(r'name="csrf_token" value="([^"]+)"', shown.read().decode())[1]
+        form = urlencode({"csrf_token": token, "name": f"n{number}", "password": "wrong wrong wrong"})
+        heads = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        line.request("POST", "/sign-in", form, heads)
+        answer = line.getresponse()
+        answer.read()
+        line.close()
+        return answer.status, answer.headers["Retry-After"]
+
+    answers = [sign_in(number) for number in range(30)]
+    assert sum(status == 429 for status, _ in answers) == 20
+    assert all(0 < int(wait) <= 60 for status, wait in answers if status == 429)

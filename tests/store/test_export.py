@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from promapp_lite import csvio
 from promapp_lite.errors import UserError
 from promapp_lite.store.snapshots import export
 
@@ -56,7 +57,7 @@ def test_no_cell_is_a_formula(store, company):
 @pytest.mark.parametrize("value", ["=a", "+a", "-a", "@a", "\ta", "\ra"])
 def test_formulas_in_every_form(value):
     """All that begins a formula, in one program or another."""
-    assert export.cell(value) == f"'{value}"
+    assert csvio.cell(value) == f"'{value}"
 
 
 def test_groups(store, company):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from peewee import OperationalError
 
-from promapp_lite.api.errors import first
+from promapp_lite.ops.logs import first_fault
 from promapp_lite.store import engine
 from promapp_lite.store.access import tokens
 
@@ -113,7 +113,7 @@ def test_what_sqlite_undid_is_nobodys(store, together):
 
     found = together(keep(store, "a"), fill, keep(store, "b"))
     assert all(isinstance(each.error, OperationalError) for each in found)
-    assert {str(first(each.error)) for each in found} == {"database or disk is full"}
+    assert {str(first_fault(each.error)) for each in found} == {"database or disk is full"}
     assert kept(store) == []
     store.writer.execute_sql("PRAGMA max_page_count = 1000000")
     assert store.transact(keep(store, "later")) == "later"

@@ -13,16 +13,19 @@ from helpers import ROOT
 from promapp_lite.cli import main
 
 PACKAGE = ROOT / "promapp_lite"
-TOP = ("errors", "config", "jsonio", "text", "clock")
+TOP = ("errors", "config", "csvio", "jsonio", "text", "clock")
 ROOMS = {  # each with what it may import: of ours, and of the libraries that few rooms may know
     "cli": ({"doctor", "server", "store", "system", "scim", "ops", *TOP}, {"click"}),
     "doctor": ({"server", "store", "system", "scim", *TOP}, {"filelock"}),
     "server": ({"application", "api", "ops", "store", "system", "scim", *TOP}, {"waitress", "flask"}),
     "application": ({"api", "console", "ops", "store", "system", "scim", *TOP}, {"flask"}),
     "api": ({"ops", "store", "scim", *TOP}, {"flask", "flask_httpauth", "werkzeug"}),
-    "console": ({"ops", "store", "system", "scim", *TOP}, {"flask", "flask_wtf", "markupsafe", "werkzeug"}),
+    "console": (
+        {"ops", "store", "system", "scim", *TOP},
+        {"flask", "flask_wtf", "jinja2", "markupsafe", "werkzeug"},
+    ),
     "ops": ({"store", "system", "scim", *TOP}, {"flask", "prometheus_client", "werkzeug"}),
-    "rehearse": (set(), {"click", "urllib3"}),
+    "rehearse": ({"csvio"}, {"click", "urllib3"}),
     "store": ({"system", "scim", *TOP}, {"peewee", "playhouse", "sqlite3", "werkzeug", "filelock"}),
     "system": (set(TOP), {"cryptography"}),
     "scim": ({"errors", "jsonio", "text", "clock"}, set()),

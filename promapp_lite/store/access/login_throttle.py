@@ -1,9 +1,11 @@
-"""Wrong passwords: after ten in a row for one account from one address each further one waits longer.
+"""Limits on guessing passwords, in a table that all processes share. None is ever a permanent lock.
 
-Never a permanent lock, and nobody else waits: another address, and another account, count on their own.
+An address has ten tries a minute. After ten wrong passwords in a row for one account from one address each
+further one waits longer; another address, and another account, count on their own.
 """
 
 import hashlib
+import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from promapp_lite import clock
@@ -11,8 +13,10 @@ from promapp_lite.store.engine import Statement, Store, slot
 from promapp_lite.store.models import Attempt
 from promapp_lite.text import fold
 
+TRIES, WINDOW = 10, 60  # of one address; seconds
 FREE, LONGEST = 10, 900  # wrong answers without a wait; seconds
 KEPT = timedelta(days=1)
+MAX_ROWS = 10_000  # a flood from many addresses pushes out the oldest rows and fills no disk
 
 FIND = Statement(Attempt.select(Attempt.wrong, Attempt.last).where(Attempt.key == slot("key")))
 COUNT = Statement(
@@ -22,11 +26,61 @@ COUNT = Statement(
 )
 FORGET = Statement(Attempt.delete().where(Attempt.key == slot("key")))
 SWEEP = Statement(Attempt.delete().where(Attempt.last < slot("old")))
+Older = Attempt.alias()
+SURPLUS = Statement(
+    Attempt.delete().where(
+        Attempt.key.in_(Older.select(Older.key).order_by(Older.last.desc()).offset(slot("most")))
+    )
+)
+
+
+def digest(*parts: str | None) -> str:
+    """What a row is counted under; what was typed as a name is not kept."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def key(name: str, address: str | None) -> str:
-    """What an account and an address are counted under; what was typed as a name is not kept."""
-    return hashlib.sha256(f"{fold(name)}\n{address}".encode()).hexdigest()
+    """The row of an account and an address."""
+    return digest(fold(name), address)
+
+
+def network(address: str | None) -> str | None:
+    """An IPv4 address, or the /64 that an IPv6 address is in: one customer has as many as that holds."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return address
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def admit(store: Store, address: str | None) -> int:
+    """Count a try of an address; 0 where it may go on, else the seconds until it may try again."""
+    row = digest("tries", network(address))
+
+    def work() -> int:
+        tries, began = store.row(FIND, key=row) or (0, clock.now())
+        age = seconds_since(began)
+        if not 0 <= age < WINDOW:  # over; or the clock was set back, which must lock nobody out
+            store.run(FORGET, key=row)
+            tries, began = 0, clock.now()
+        if tries >= TRIES:
+            return max(1, -int(-(WINDOW - age) // 1))
+        count(store, row, began)
+        return 0
+
+    return store.transact(work)
+
+
+def seconds_since(text: str) -> float:
+    """The seconds since a moment."""
+    return (datetime.now(UTC) - clock.moment(text)).total_seconds()
+
+
+def count(store: Store, row: str, moment: str) -> None:
+    """Count up in a row, at a moment; call it inside a transaction. The table stays small."""
+    store.run(SWEEP, old=clock.stamp(datetime.now(UTC) - KEPT))
+    store.run(COUNT, key=row, now=moment)
+    store.run(SURPLUS, most=MAX_ROWS)
 
 
 def pause(wrong: int) -> int:
@@ -37,21 +91,14 @@ def pause(wrong: int) -> int:
 def wait(store: Store, name: str, address: str | None) -> int:
     """The seconds this account still has to wait from this address."""
     found = store.row(FIND, key=key(name, address))
-    if found is None:
+    if found is None or (age := seconds_since(found[1])) < 0:
         return 0
-    ready = clock.moment(found[1]) + timedelta(seconds=pause(found[0]))
-    left = (ready - datetime.now(UTC)).total_seconds()
-    return max(0, -int(-left // 1))
+    return max(0, -int(-(pause(found[0]) - age) // 1))
 
 
 def wrong(store: Store, name: str, address: str | None) -> None:
     """Count a wrong answer."""
-
-    def work() -> None:
-        store.run(SWEEP, old=clock.stamp(datetime.now(UTC) - KEPT))
-        store.run(COUNT, key=key(name, address), now=clock.now())
-
-    store.transact(work)
+    store.transact(lambda: count(store, key(name, address), clock.now()))
 
 
 def right(store: Store, name: str, address: str | None) -> None:

@@ -5,14 +5,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from peewee import Case, Node, fn
+from peewee import Case, Node, Select, fn
 
 from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.directory import search
 from promapp_lite.store.directory.users import given
 from promapp_lite.store.engine import Statement, Store, slot
-from promapp_lite.store.models import Activity, Admin, Group, Token, User, rare
+from promapp_lite.store.models import Activity, Admin, Cycle, Group, Token, User, rare
 
 NEWEST = 2**62  # before the newest row
 MAX_PEOPLE = 50  # whose rows a search shows
@@ -22,7 +22,10 @@ TRIED = {"create": ("POST",), "update": ("PATCH", "PUT"), "delete": ("DELETE",)}
 
 
 class Entry(NamedTuple):
-    """An activity row as it is listed; `token` and `admin` say who asked."""
+    """An activity row; `token` and `admin` say who asked.
+
+    Of a row in a list `request` and `cycle_id` are not read, and `changes` only where it is short.
+    """
 
     id: int
     at: str
@@ -44,6 +47,7 @@ class Entry(NamedTuple):
     request: str | None
     code: str | None
     facts: Any
+    cycle_id: int | None
 
     @property
     def failed(self) -> bool:
@@ -61,6 +65,12 @@ class Filter(NamedTuple):
     resource: str = ""
 
 
+CYCLE = (
+    Cycle.select(Cycle.id)
+    .where((Cycle.token_id == Activity.token_id) & (Cycle.first <= Activity.id) & (Cycle.last >= Activity.id))
+    .order_by(Cycle.id.desc())
+    .limit(1)
+)
 NAMED = [model.select(model.display_name).where(model.id == Activity.resource_id) for model in (User, Group)]
 WHOLE = {
     "name": fn.COALESCE(Activity.name, *NAMED),
@@ -68,11 +78,13 @@ WHOLE = {
     "admin": Admin.name,
     "changes": Activity.changes,
     "request": Activity.request,
+    "cycle_id": CYCLE,
 }
 BRIEF = WHOLE | {
     "changes": Case(None, ((fn.length(Activity.changes) < SHORT, Activity.changes),)),
     "request": None,
     "facts": None,
+    "cycle_id": None,
 }
 JOINED = (
     Activity.select()
@@ -88,7 +100,7 @@ def columns(special: dict[str, Any]) -> list[Any]:
 
 
 ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == slot("id")))
-IDS = {
+IDS: dict[str, Select] = {
     "User": User.select(User.id),
     "Group": Group.select(Group.id),
     "Activity": Activity.select(Activity.id),

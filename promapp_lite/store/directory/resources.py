@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import orjson
 from peewee import SQL, IntegrityError, Value, fn
+from werkzeug.http import parse_etags
 
 from promapp_lite import clock, jsonio
 from promapp_lite.scim import limits
@@ -16,7 +17,7 @@ from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.membership import Step
 from promapp_lite.scim.patch import Document, Operation, apply
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.resource import Row, diff, finish
+from promapp_lite.scim.resource import Row, bare, diff, etag, finish
 from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
@@ -30,7 +31,6 @@ COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
     GROUPS: groups.columns,
 }
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
-Check = Callable[[Row], None]
 
 
 class Page(NamedTuple):
@@ -113,6 +113,11 @@ def get(store: Store, kind: Kind, id: str) -> Row:
     if found is None:
         raise refuse("not_found", kind=kind.name, id=id)
     return Row(*found)
+
+
+def prove_readable(store: Store) -> None:
+    """Read the first user; one of FAULTS where the database cannot be read."""
+    store.row(nth(USERS, False), skip=0)
 
 
 def page(store: Store, kind: Kind, query: Query) -> Page:
@@ -283,17 +288,17 @@ def patch(
     id: str,
     operations: list[Operation],
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
-    """Carry out a PATCH as a whole or not at all; `check` refuses a version that is not the expected one."""
+    """Carry out a PATCH as a whole or not at all; 412 for another version than `if_match` names."""
 
     def change(before: Document) -> Document:
         document: Document = orjson.loads(orjson.dumps(before))
         apply(document, operations)
         return document
 
-    return alter(store, kind, id, change, steps, check, caller)
+    return alter(store, kind, id, change, steps, if_match, caller)
 
 
 def replace(
@@ -302,7 +307,7 @@ def replace(
     id: str,
     document: Document,
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
     """Carry out a PUT. What it leaves out is cleared, except `active`: leaving it out re-enables nobody."""
@@ -313,7 +318,13 @@ def replace(
 
     ids = dict.fromkeys(id for step in steps for id in step.ids)
     whole = Step("set", tuple(ids), names={id: name for step in steps for id, name in step.names.items()})
-    return alter(store, kind, id, change, [whole], check, caller)
+    return alter(store, kind, id, change, [whole], if_match, caller)
+
+
+def prove_version(row: Row, if_match: str | None) -> None:
+    """ScimError 412 unless If-Match (or a bulk operation's `version`) names this version, or nothing."""
+    if if_match is not None and not parse_etags(if_match).contains_weak(bare(etag(row.version))):
+        raise refuse("changed_meanwhile", version=etag(row.version))
 
 
 def alter(
@@ -322,14 +333,14 @@ def alter(
     id: str,
     change: Callable[[Document], Document],
     steps: list[Step],
-    check: Check,
+    if_match: str | None,
     caller: Caller,
 ) -> Row:
     """Read, check, change and write one resource; nothing is written where nothing changed."""
 
     def work() -> Row:
         row = get(store, kind, id)
-        check(row)
+        prove_version(row, if_match)
         before = orjson.loads(row.doc)
         document = finish(kind, change(before))
         changes = diff(before, document) + put_parts(store, kind, id, before, document, steps)
@@ -366,12 +377,12 @@ def action_of(changes: list[dict[str, Any]]) -> str:
     return "update"
 
 
-def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> None:
+def delete(store: Store, kind: Kind, id: str, if_match: str | None, caller: Caller) -> None:
     """Delete a resource and its memberships; the activity row keeps all of it for a restore."""
 
     def work() -> None:
         row = get(store, kind, id)
-        check(row)
+        prove_version(row, if_match)
         sql = SQL_OF[kind]
         store.run(sql.touch_groups, id=id, modified=clock.now())
         left = [group for (group,) in store.rows(sql.leave, id=id)]

@@ -1,13 +1,11 @@
 """People, groups and activity as text for other programs: CSV for spreadsheets, JSON, SCIM."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
-from promapp_lite import jsonio
+from promapp_lite import csvio, jsonio
 from promapp_lite.errors import UserError
 from promapp_lite.scim import resource
 from promapp_lite.scim.resource import Row
@@ -17,7 +15,6 @@ from promapp_lite.store.models import Activity, Group, Member, User
 
 FORMATS = ("csv", "json", "scim")
 SHARES = ("users", "groups", "activity")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 LIST = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"Resources":['
 Record = dict[str, Any]
@@ -114,24 +111,8 @@ def activity(store: Store) -> Iterator[Sequence[Any]]:
 
 def as_csv(head: Sequence[str], lines: Lines) -> Iterator[str]:
     """RFC 4180 with a head; a spreadsheet takes no cell for a formula."""
-    yield written(head)
-    for line in lines:
-        yield written([cell(value) for value in line])
-
-
-def written(cells: Sequence[str]) -> str:
-    """One line of CSV."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()
-
-
-def cell(value: Any) -> str:
-    """A value as a cell."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+    yield csvio.line(head)
+    yield from map(csvio.line, lines)
 
 
 def as_json(head: Sequence[str], lines: Lines) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""One call of the API that passed authentication, and what it sent."""
+
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from flask import Request, g
+
+from promapp_lite.scim.body import read_json
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.engine import Store
+
+
+class Api(NamedTuple):
+    """What a view needs of its request, without asking Flask's proxies for each part again."""
+
+    store: Store
+    base: str
+    caller: Caller
+    request: Request
+
+    @property
+    def if_match(self) -> str | None:
+        """The versions that the caller wants changed, None for any (RFC 7644 §3.14)."""
+        sent: str | None = self.request.headers.get("If-Match")
+        return sent
+
+
+def current() -> Api:
+    """The call that `authenticate` let through."""
+    api: Api = g.api
+    return api
+
+
+def body(api: Api) -> Any:
+    """The request's JSON; ScimError 400 invalidSyntax where it is none."""
+    return read_json(api.request.get_data())
+
+
+def parameters(api: Api) -> dict[str, str]:
+    """The query parameters by name in lower case, the first of each; aadOptscim062020 does no harm."""
+    sent = api.request.query_string
+    if not sent:
+        return {}
+    pairs = parse_qsl(sent.decode(errors="replace"), keep_blank_values=True)
+    return {name.lower(): value for name, value in reversed(pairs)}

@@ -1,0 +1,59 @@
+"""How a resource is shown: the attributes asked for, and what is derived from memberships."""
+
+from collections.abc import Callable, Mapping
+
+from promapp_lite import jsonio
+from promapp_lite.api.call import Api
+from promapp_lite.scim import resource
+from promapp_lite.scim.resource import ALL, Row, Selection, location
+from promapp_lite.scim.schema import GROUPS, USERS, Kind
+from promapp_lite.store.directory import groups, users
+
+
+def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
+    """The attributes asked for."""
+    attributes, excluded = sent.get("attributes"), sent.get("excludedattributes")
+    if not attributes and not excluded:
+        return ALL
+    return resource.select(kind, (attributes or "").split(","), (excluded or "").split(","))
+
+
+def present(api: Api, kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
+    """The resources as JSON text, with what is derived where it is wanted.
+
+    Of groups that have too many members together, only the first: the next page begins behind them.
+    """
+    name, derive = DERIVED[kind]
+    parts = derive(api, rows) if chosen.wants(name) else [""] * len(rows)
+    return [
+        resource.project(resource.show(kind, row, api.base, part), chosen)
+        for row, part in zip(rows, parts, strict=False)
+    ]
+
+
+def groups_parts(api: Api, rows: list[Row]) -> list[str]:
+    """The `groups` of each user as JSON text, empty where there are none."""
+    ids = [row.id for row in rows if row.linked]
+    found = users.groups_of(api.store, ids) if ids else {}
+    held = [found.get(row.id, ()) for row in rows]
+    return [
+        '"groups":' + jsonio.dumps([group(api.base, *each) for each in some]) if some else "" for some in held
+    ]
+
+
+def group(base: str, id: str, name: str, direct: bool) -> dict[str, str]:
+    """One group of a user."""
+    kind = "direct" if direct else "indirect"
+    return {"value": id, "$ref": location(GROUPS, base, id), "display": name, "type": kind}
+
+
+def members_parts(api: Api, rows: list[Row]) -> list[str]:
+    """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
+    held = groups.members_of(api.store, [row.id for row in rows], api.base)
+    return [f'"members":{each}' for each in held]
+
+
+DERIVED: dict[Kind, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
+    USERS: ("groups", groups_parts),
+    GROUPS: ("members", members_parts),
+}

@@ -1,0 +1,31 @@
+"""What the console reads of a request and of the application that answers it."""
+
+from collections.abc import Mapping
+
+from flask import current_app, request
+
+from promapp_lite.config import Settings
+from promapp_lite.store.engine import Store
+
+
+def store() -> Store:
+    """The application's store."""
+    opened: Store = current_app.extensions["store"]
+    return opened
+
+
+def settings() -> Settings:
+    """The application's settings."""
+    given: Settings = current_app.extensions["settings"]
+    return given
+
+
+def form(name: str) -> str:
+    """A field of the form that was sent, empty where it is missing."""
+    return request.form.get(name, "")
+
+
+def number(sent: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number among the parameters; the default where it is none."""
+    text = sent.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
