@@ -13,7 +13,7 @@ from promapp_lite.api.responses import refusal
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.schema import Kind
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 log = logging.getLogger("promapp_lite")
 DETAILS = {
@@ -36,7 +36,7 @@ def init_app(app: Flask) -> None:
     """Answer every failure in the caller's own format."""
     app.register_error_handler(ScimError, answer)
     app.register_error_handler(HTTPException, from_http)
-    for fault in FAULTS:
+    for fault in DB_ERRORS:
         app.register_error_handler(fault, from_database)
     app.register_error_handler(Exception, from_bug)
 
@@ -70,7 +70,7 @@ def from_database(error: Exception) -> Response:
 
 def first(error: BaseException) -> BaseException:
     """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
-    while isinstance(error.__context__, FAULTS):
+    while isinstance(error.__context__, DB_ERRORS):
         error = error.__context__
     return error
 
@@ -100,8 +100,9 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     """Keep a failure; where even that cannot be written, the answer still goes out."""
     facts = {"scim_type": error.scim_type, "detail": error.detail, **facts}
     try:
-        api.store.transact(lambda: journal.record(api.store, api.caller, "fail", error.status, **facts))
-    except FAULTS as fault:
+        with api.store.write():
+            journal.record(api.store, api.caller, "fail", error.status, **facts)
+    except DB_ERRORS as fault:
         log.error("database: %s", first(fault))
 
 

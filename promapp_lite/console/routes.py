@@ -16,7 +16,7 @@ from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import indexer
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import undelete
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 from promapp_lite.store.snapshots import backup
 
 OPEN = ("healthz", "metrics")  # not the console's: they have gates of their own, or need none
@@ -65,7 +65,7 @@ def gate() -> Any:
         visits.limiter.context.reset()
         visits.csrf.protect()
     if g.visitor is not None:
-        with suppress(*FAULTS):  # on a full disk the page shows what it can
+        with suppress(*DB_ERRORS):  # on a full disk the page shows what it can
             indexer.catch_up(store())
     if g.visitor is not None or request.endpoint in PUBLIC:
         return None

@@ -19,7 +19,7 @@ from promapp_lite import clock
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 from promapp_lite.store.snapshots import copies
 from promapp_lite.system import certificates
 
@@ -71,7 +71,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         with found.connection_context():
             known = opening.steps(found)
         opening.refuse_newer(file, known)
-    except FAULTS as error:
+    except DB_ERRORS as error:
         yield Finding("fail", "database", str(error), "promapp-lite restore with the last good backup")
     except UserError as refusal:
         yield Finding("fail", "database", str(refusal), "install the newer promapp-lite")
@@ -148,7 +148,7 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
     """Whether the clock can be right: not before this program, nor before what it has written."""
     now = clock.now()
     found = copies.reading(settings.data_dir / opening.DATABASE)
-    with contextlib.suppress(*FAULTS), found.connection_context():
+    with contextlib.suppress(*DB_ERRORS), found.connection_context():
         last = found.execute_sql(LAST).fetchone()[0] or ""
         if now < max(last, BEGINNING):
             told = f"it says {now}, but something happened at {last or BEGINNING}"

@@ -164,7 +164,6 @@ def test_restoring_a_person(store, send, ada):
     before = send("GET", f"/Users/{user}").json
     send("DELETE", f"/Users/{user}")
     send("DELETE", f"/Groups/{groups[2]}")
-    store.transact(lambda: None)
     row = store.database.execute_sql(
         "SELECT id FROM activity WHERE resource_id = ? AND action = 'delete'", (user,)
     )

@@ -51,7 +51,8 @@ def test_a_backup_holds_what_was_acknowledged(store, tmp_path):
 
     def write():
         while not ended.is_set():
-            store.transact(lambda: User.insert(row(len(acknowledged))).execute(store.writer))
+            with store.write():
+                User.insert(row(len(acknowledged))).execute(store.writer)
             acknowledged.append(1)
         store.close()
 

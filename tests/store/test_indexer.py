@@ -194,7 +194,8 @@ def test_who_wrote_follows(store, send, monkeypatch):
     monkeypatch.setattr(ended, "wait", lambda _: next(looks, None) is None)
     indexer.keep_up(other, ended)
     assert position(store) is None
-    other.transact(lambda: journal.record(other, Caller("GET", "/x", token_id=1), "test", 200))
+    with other.write():
+        journal.record(other, Caller("GET", "/x", token_id=1), "test", 200)
     looks = iter([True] * 3)
     indexer.keep_up(other, ended)
     assert position(store) == 2 and not other.behind
@@ -207,7 +208,8 @@ def test_each_of_several_processes_follows(store, monkeypatch, number):
 
     def loop(app, settings, bound, shown, dispatch, held):
         assert held.number == number
-        store.transact(lambda: journal.record(store, Caller("GET", "/x", token_id=1), "test", 200))
+        with store.write():
+            journal.record(store, Caller("GET", "/x", token_id=1), "test", 200)
         wait_until_followed(store, 1)
 
     monkeypatch.setattr(run, "loop", loop)
@@ -253,9 +255,10 @@ def test_a_full_disk_is_told_once(store, monkeypatch, caplog):
 def test_the_console_shows_all_the_same(ada, store, monkeypatch):
     """A disk that is full does not take the page away."""
 
-    def full(work):
+    def full():
         raise OperationalError("database or disk is full")
 
-    store.transact(lambda: journal.record(store, Caller("GET", "/x", token_id=1), "test", 200))
-    monkeypatch.setattr(store, "transact", full)
+    with store.write():
+        journal.record(store, Caller("GET", "/x", token_id=1), "test", 200)
+    monkeypatch.setattr(store, "write", full)
     assert ada.get().status_code == 200

@@ -115,10 +115,10 @@ def test_groups_too(store, send):
 def test_a_full_disk_is_no_matter(store, people, send, monkeypatch):
     """An index that cannot be made is not told to who searches."""
 
-    def full(work):
+    def full():
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store, "transact", full)
+    monkeypatch.setattr(store, "write", full)
     for _ in range(indexes.ASKED):
         assert found(send, 'title eq "countess"') == ["ada"]
     monkeypatch.undo()

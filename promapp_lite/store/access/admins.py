@@ -63,20 +63,19 @@ def create(store: Store, name: str, password: str) -> None:
     if not name or len(name) > 255 or not name.isprintable():
         raise UserError("An admin's name has 1 to 255 printable characters.")
     hashed = hash_password(password)
-
-    def work() -> None:
-        try:
+    try:
+        with store.write():
             store.run(INSERT, name=name, key=fold(name), password=hashed, created=clock.now())
-        except IntegrityError:
-            raise UserError(f"There is already an admin {name!r}.") from None
-
-    store.transact(work)
+    except IntegrityError:
+        raise UserError(f"There is already an admin {name!r}.") from None
 
 
 def set_password(store: Store, name: str, password: str) -> None:
     """Give an admin a new password; UserError for an unknown name or a weak password."""
     hashed = hash_password(password)
-    if not store.transact(lambda: store.run(SET_PASSWORD, key=fold(name), password=hashed).rowcount):
+    with store.write():
+        changed = store.run(SET_PASSWORD, key=fold(name), password=hashed).rowcount
+    if not changed:
         raise UserError(f"There is no admin {name!r}.")
 
 

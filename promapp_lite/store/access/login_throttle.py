@@ -46,14 +46,12 @@ def wait(store: Store, name: str, address: str | None) -> int:
 
 def wrong(store: Store, name: str, address: str | None) -> None:
     """Count a wrong answer."""
-
-    def work() -> None:
+    with store.write():
         store.run(SWEEP, old=clock.stamp(datetime.now(UTC) - KEPT))
         store.run(COUNT, key=key(name, address), now=clock.now())
-
-    store.transact(work)
 
 
 def right(store: Store, name: str, address: str | None) -> None:
     """Forget the wrong answers: the right one was given."""
-    store.transact(lambda: store.run(FORGET, key=key(name, address)))
+    with store.write():
+        store.run(FORGET, key=key(name, address))

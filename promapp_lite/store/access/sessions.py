@@ -68,8 +68,7 @@ def digest(cookie: str) -> str:
 def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -> str:
     """Sign an admin in: a new session, whose 256-bit cookie value is kept nowhere."""
     cookie, now = secrets.token_urlsafe(32), clock.now()
-
-    def work() -> None:
+    with store.write():
         store.run(SWEEP, **limits())
         store.run(
             INSERT,
@@ -80,8 +79,6 @@ def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -
             address=address,
             agent=(agent or "")[:MAX_AGENT],
         )
-
-    store.transact(work)
     return cookie
 
 
@@ -92,7 +89,8 @@ def find(store: Store, cookie: str) -> Visitor | None:
         return None
     *visitor, seen = found
     if seen < clock.stamp(datetime.now(UTC) - TOUCH):
-        store.transact(lambda: store.run(SEEN, id=visitor[0], now=clock.now()))
+        with store.write():
+            store.run(SEEN, id=visitor[0], now=clock.now())
     return Visitor(*visitor)
 
 
@@ -103,9 +101,11 @@ def listed(store: Store, visitor: Visitor) -> list[Place]:
 
 def end(store: Store, visitor: Visitor, id: int) -> None:
     """End one of the admin's own sessions."""
-    store.transact(lambda: store.run(END, admin_id=visitor.admin_id, id=id))
+    with store.write():
+        store.run(END, admin_id=visitor.admin_id, id=id)
 
 
 def end_others(store: Store, visitor: Visitor) -> None:
     """End all of the admin's sessions but this one."""
-    store.transact(lambda: store.run(END_OTHERS, admin_id=visitor.admin_id, id=visitor.session_id))
+    with store.write():
+        store.run(END_OTHERS, admin_id=visitor.admin_id, id=visitor.session_id)

@@ -32,12 +32,9 @@ def digest(key: str) -> str:
 def make(store: Store) -> str:
     """A new key for a set-up link, good for 24 hours; one made before is dead."""
     key = secrets.token_urlsafe(24)
-
-    def work() -> None:
+    with store.write():
         store.run(CLEAR)
         store.run(INSERT, digest=digest(key), expires=clock.stamp(datetime.now(UTC) + LIFE))
-
-    store.transact(work)
     return key
 
 
@@ -49,11 +46,8 @@ def check(store: Store, key: str) -> None:
 
 def use(store: Store, key: str, name: str, password: str) -> int:
     """Make the first admin and end the link, in one transaction; the admin's id. UserError says why not."""
-
-    def work() -> int:
+    with store.write():
         check(store, key)
         admins.create(store, name, password)
         store.run(CLEAR)
         return admins.owner(store, None).id
-
-    return store.transact(work)

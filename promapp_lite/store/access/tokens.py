@@ -108,8 +108,8 @@ def create(store: Store, description: str, scope: str, days: int, owner_id: int)
     if not 1 <= days <= MAX_DAYS:
         raise UserError(f"A token lives 1 to {MAX_DAYS} days.")
     secret, made = make_secret(), datetime.now(UTC)
-    store.transact(
-        lambda: store.run(
+    with store.write():
+        store.run(
             INSERT,
             digest=digest(secret),
             hint=secret[:8],
@@ -122,7 +122,6 @@ def create(store: Store, description: str, scope: str, days: int, owner_id: int)
             last_address=None,
             revoked=None,
         )
-    )
     return secret
 
 
@@ -136,7 +135,8 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
         return None
     id, scope, hint, last_used = found
     if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
-        store.transact(lambda: store.run(TOUCH, id=id, now=now, address=address))
+        with store.write():
+            store.run(TOUCH, id=id, now=now, address=address)
     return Grant(id, scope, hint)
 
 
@@ -147,5 +147,7 @@ def listed(store: Store) -> list[Listed]:
 
 def revoke(store: Store, id: int) -> None:
     """End a token at once; UserError where there is no live one of that id."""
-    if not store.transact(lambda: store.run(REVOKE, id=id, now=clock.now()).rowcount):
+    with store.write():
+        revoked = store.run(REVOKE, id=id, now=clock.now()).rowcount
+    if not revoked:
         raise UserError(f"There is no live token {id}.")

@@ -89,11 +89,13 @@ class Denials:
         since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
         recent = self.store.row(RECENT, address=address, since=since)
         if recent:
-            self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
+            with self.store.write():
+                self.store.run(MORE, id=recent[0], more=1)
             return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
         detail = why(self.store, secret)
-        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, detail=detail))
+        with self.store.write():
+            return journal.record(self.store, shown, "denied", 401, detail=detail)
 
     def flush(self) -> None:
         """Write the counts that are not written yet: somebody looks."""
@@ -103,7 +105,9 @@ class Denials:
     def write(self, counts: list[Count]) -> None:
         """Bring the rows up to date."""
         if counts:
-            self.store.transact(lambda: [self.update(each) for each in counts])
+            with self.store.write():
+                for each in counts:
+                    self.update(each)
 
     def update(self, count: Count) -> None:
         """Bring one row up to date."""

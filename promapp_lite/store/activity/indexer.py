@@ -12,7 +12,7 @@ from peewee import fn
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.journal import Happened
 from promapp_lite.store.directory import search
-from promapp_lite.store.engine import FAULTS, Statement, Store, slot
+from promapp_lite.store.engine import DB_ERRORS, Statement, Store, slot
 from promapp_lite.store.models import Activity, Mark
 
 log = logging.getLogger("promapp_lite")
@@ -35,11 +35,12 @@ NEXT = Statement(
 
 
 def catch_up(store: Store, step: int = STEP) -> None:
-    """Follow the activity to its end, in small transactions; one of FAULTS where nothing can be written."""
+    """Follow the activity to its end, in small transactions; DB_ERRORS where nothing can be written."""
     try:
         while store.row(BEHIND):
-            store.transact(lambda: take(store, step))
-    except FAULTS:
+            with store.write():
+                take(store, step)
+    except DB_ERRORS:
         store.behind = True
         raise
 
@@ -65,7 +66,7 @@ def keep_up(store: Store, ended: threading.Event) -> None:
             if store.behind:
                 catch_up(store)
             told = False
-        except FAULTS as error:
+        except DB_ERRORS as error:
             if not told:
                 log.error("search and cycles are not up to date: %s", error)
             told = True

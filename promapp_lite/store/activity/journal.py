@@ -93,11 +93,13 @@ def prune(store: Store, days: int) -> int:
     if not days:
         return 0
     before, pruned = clock.stamp(datetime.now(UTC) - timedelta(days=days)), 0
-
-    def step() -> int:
-        store.run(FORGET, before=before, step=STEP)
-        return int(store.run(PRUNE, before=before, step=STEP).rowcount)
-
-    while gone := store.transact(step):
+    while gone := prune_step(store, before):
         pruned += gone
     return pruned
+
+
+def prune_step(store: Store, before: str) -> int:
+    """Forget some of the rows older than that moment, with their words; how many."""
+    with store.write():
+        store.run(FORGET, before=before, step=STEP)
+        return int(store.run(PRUNE, before=before, step=STEP).rowcount)

@@ -8,7 +8,7 @@ import contextlib
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.schema import Kind, Path
 from promapp_lite.store.directory.filters import COLUMNS, MODEL, extracted
-from promapp_lite.store.engine import FAULTS, Statement, Store
+from promapp_lite.store.engine import DB_ERRORS, Statement, Store
 
 ASKED = 5  # times that an attribute is searched by before it is worth an index
 MOST = 4  # each costs every write a little
@@ -22,8 +22,11 @@ def note(store: Store, kind: Kind, tree: Tree) -> None:
         name = f"{PREFIX}{kind.name}_{path}"
         store.asked[name] += 1
         if store.asked[name] == ASKED:
-            with contextlib.suppress(*FAULTS):  # without it the search takes longer, that is all
-                store.transact(lambda: make(store, kind, path, name))  # noqa: B023
+            with (
+                contextlib.suppress(*DB_ERRORS),
+                store.write(),
+            ):  # without it the search takes longer, that is all
+                make(store, kind, path, name)
 
 
 def without_column(kind: Kind, tree: Tree) -> list[Path]:

@@ -249,14 +249,11 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
     document = finish(kind, {"active": True, **document} if kind is USERS else document)
     moment = clock.now()
     row = Row(str(uuid4()), jsonio.dumps(document), 1, moment, moment, linked=kind is GROUPS)
-
-    def work() -> Row:
+    with store.write():
         write(store, SQL_OF[kind].insert, kind, row, document)
         changes = diff({}, document) + put_parts(store, kind, row.id, {}, document, steps)
         journal.record(store, caller, "create", 201, **about(kind, row.id, document), changes=changes)
-        return row
-
-    return store.transact(work)
+    return row
 
 
 def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
@@ -339,8 +336,7 @@ def alter(
     caller: Caller,
 ) -> Row:
     """Read, check, change and write one resource; nothing is written where nothing changed."""
-
-    def work() -> Row:
+    with store.write():
         row = get(store, kind, id)
         check(row)
         before = orjson.loads(row.doc)
@@ -357,9 +353,7 @@ def alter(
             **about(kind, id, document),
             changes=changes,
         )
-        return row
-
-    return store.transact(work)
+    return row
 
 
 def update_of(kind: Kind, before: Document, after: Document) -> Statement:
@@ -381,8 +375,7 @@ def action_of(changes: list[dict[str, Any]]) -> str:
 
 def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> None:
     """Delete a resource and its memberships; the activity row keeps all of it for a restore."""
-
-    def work() -> None:
+    with store.write():
         row = get(store, kind, id)
         check(row)
         sql = SQL_OF[kind]
@@ -396,5 +389,3 @@ def delete(store: Store, kind: Kind, id: str, check: Check, caller: Caller) -> N
         store.run(sql.delete, id=id)
         kept = {"resource": row._asdict() | {"doc": document}, "groups": left, "members": gone}
         journal.record(store, caller, "delete", 204, **about(kind, id, document), changes=kept)
-
-    store.transact(work)

@@ -33,8 +33,7 @@ JOIN = Statement(
 
 def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
     """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
-
-    def work() -> tuple[Kind, str]:
+    with store.write():
         found = store.row(KEPT, id=id)
         if found is None or not found[3]:
             raise UserError("That delete is no longer kept, so nothing can be restored from it.")
@@ -43,8 +42,6 @@ def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
         guard_absent(store, kind, resource_id, shown)
         bring_back(store, kind, orjson.loads(changes), caller)
         return kind, resource_id
-
-    return store.transact(work)
 
 
 def guard_absent(store: Store, kind: Kind, id: str, name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import FAULTS, Store
+from promapp_lite.store.engine import DB_ERRORS, Store
 from promapp_lite.store.snapshots import copies
 
 log = logging.getLogger("promapp_lite")
@@ -25,7 +25,7 @@ def backup(store: Store, target: Path) -> None:
         raise UserError(f"{target} exists already: nothing was overwritten.")
     try:
         copies.copy(store.database, target)
-    except (OSError, *FAULTS) as error:
+    except (OSError, *DB_ERRORS) as error:
         raise UserError(f"The backup {target} could not be made: {error}.") from None
 
 
@@ -59,7 +59,7 @@ def check(source: Path) -> None:
         database = copies.reading(source)
         with database.connection_context():
             known = opening.steps(database)
-    except FAULTS as error:
+    except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
     if not any(each.applied for each in known):
         raise UserError(f"{source} is no backup of promapp-lite. Nothing was changed.")
@@ -72,7 +72,7 @@ def take(source: Path, target: Path) -> None:
         database = copies.reading(source)
         with database.connection_context():
             copies.copy(database, target)
-    except (OSError, *FAULTS) as error:
+    except (OSError, *DB_ERRORS) as error:
         raise UserError(f"{source} could not be copied: {error}. Nothing was changed.") from None
 
 
@@ -122,7 +122,7 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
                 log.info("today's copy is %s", made)
             if gone := journal.prune(store, days):
                 log.info("%d activity rows older than %d days are forgotten", gone, days)
-        except (UserError, OSError, *FAULTS) as error:
+        except (UserError, OSError, *DB_ERRORS) as error:
             log.error("today's copy: %s", error)
         store.disconnect()
         wait = LOOK_SECONDS

@@ -14,7 +14,7 @@ UNFINISHED = ".part"
 
 
 def copy(database: SqliteDatabase, target: Path) -> None:
-    """Make `target`, whole or not at all, with every write acknowledged before; OSError or FAULTS.
+    """Make `target`, whole or not at all, with every write acknowledged before; OSError or DB_ERRORS.
 
     VACUUM INTO reads one state of the database however busy it is; a copy of the file misses what is in
     the log beside it.
@@ -33,7 +33,7 @@ def copy(database: SqliteDatabase, target: Path) -> None:
 
 
 def prove(file: Path) -> None:
-    """One of FAULTS where SQLite finds one in the file."""
+    """One of DB_ERRORS where SQLite finds one in the file."""
     database = reading(file)
     with database.connection_context():
         found = [row[0] for row in database.execute_sql("PRAGMA integrity_check").fetchall()]
