@@ -19,8 +19,7 @@ from promapp_lite import clock
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.engine import DB_ERRORS
-from promapp_lite.store.snapshots import copies
+from promapp_lite.store.engine import DB_ERRORS, sqlite
 from promapp_lite.system import certificates
 
 SOON = timedelta(days=30)
@@ -66,8 +65,8 @@ def database(settings: Settings) -> Iterator[Finding]:
     """Whether the database is sound and of a schema this program knows."""
     file = settings.data_dir / opening.DATABASE
     try:
-        copies.prove(file)
-        found = copies.reading(file)
+        sqlite.integrity_check(file)
+        found = sqlite.read_only(file)
         with found.connection_context():
             known = opening.steps(found)
         opening.refuse_newer(file, known)
@@ -147,7 +146,7 @@ def answers(url: str) -> bool:
 def check_clock(settings: Settings) -> Iterator[Finding]:
     """Whether the clock can be right: not before this program, nor before what it has written."""
     now = clock.now()
-    found = copies.reading(settings.data_dir / opening.DATABASE)
+    found = sqlite.read_only(settings.data_dir / opening.DATABASE)
     with contextlib.suppress(*DB_ERRORS), found.connection_context():
         last = found.execute_sql(LAST).fetchone()[0] or ""
         if now < max(last, BEGINNING):

@@ -26,9 +26,9 @@ from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
 from promapp_lite.store.activity import indexer
-from promapp_lite.store.engine import Store
+from promapp_lite.store.engine import Store, sqlite
 from promapp_lite.store.opening import open_store, serving_lock
-from promapp_lite.store.snapshots import backup, copies
+from promapp_lite.store.snapshots import backup
 from promapp_lite.system import certificates, frozen
 
 log = logging.getLogger("promapp_lite")
@@ -95,7 +95,7 @@ def run(settings: Settings) -> None:
 
 def tell_log(database: Path) -> None:
     """Say so where a copy of the database alone would lack what was written last."""
-    if left := copies.left_open(database):
+    if left := sqlite.left_open(database):
         log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
 
 

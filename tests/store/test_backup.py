@@ -12,6 +12,7 @@ import pytest
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.engine import sqlite
 from promapp_lite.store.models import User
 from promapp_lite.store.snapshots import backup, copies
 
@@ -40,7 +41,7 @@ def test_it_works(store, people, tmp_path):
     kept = backup.restore(store.path.parent, tmp_path / "copy.db")
     assert ids(store) == before
     store.close()
-    with copies.reading(kept).connection_context():
+    with sqlite.read_only(kept).connection_context():
         pass
     assert len(sqlite3.connect(kept).execute("SELECT id FROM users").fetchall()) == 5
 
@@ -259,10 +260,10 @@ def test_the_keeper_goes_on_after_a_failure(store, monkeypatch, caplog):
 def test_a_copy_that_stops_half_way_leaves_nothing(store, tmp_path, monkeypatch):
     """A copy that is found damaged gets no name."""
 
-    def prove(_):
-        raise copies.DatabaseError("a fault")
+    def integrity_check(_):
+        raise sqlite.DatabaseError("a fault")
 
-    monkeypatch.setattr(copies, "prove", prove)
+    monkeypatch.setattr(copies, "integrity_check", integrity_check)
     with pytest.raises(UserError, match="a fault"):
         backup.backup(store, tmp_path / "copy.db")
     assert not list(tmp_path.glob("copy*"))

@@ -6,7 +6,8 @@ import pytest
 from peewee import OperationalError
 
 from promapp_lite.store.directory import indexes
-from promapp_lite.store.snapshots import backup, copies
+from promapp_lite.store.engine import sqlite
+from promapp_lite.store.snapshots import backup
 
 NUMBER = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber"
 
@@ -44,7 +45,7 @@ def plan(store, monkeypatch, send, filter):
     found(send, filter)
     monkeypatch.undo()
     sql, held = next(each for each in seen if "LIMIT" in each[0])
-    fresh = copies.reading(store.path)  # else a plan from before is told
+    fresh = sqlite.read_only(store.path)  # else a plan from before is told
     with fresh.connection_context():
         return " ".join(row[3] for row in fresh.execute_sql("EXPLAIN QUERY PLAN " + sql, held))
 
@@ -131,7 +132,7 @@ def test_backups_hold_them(store, people, send, tmp_path):
         found(send, 'title eq "countess"')
     file = tmp_path / "b.db"
     backup.backup(store, file)
-    copies.prove(file)
+    sqlite.integrity_check(file)
     backup.restore(tmp_path / "other", file)
     held = sqlite3.connect(tmp_path / "other" / "promapp-lite.db")
     sql = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'asked_User_title'"

@@ -8,7 +8,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Admin
 from promapp_lite.text import fold
 
@@ -24,22 +24,22 @@ COMMON = frozenset(
 )
 
 FIND = Statement(
-    Admin.select(Admin.id, Admin.name, Admin.password, Admin.active).where(Admin.name_key == slot("key"))
+    Admin.select(Admin.id, Admin.name, Admin.password, Admin.active).where(Admin.name_key == param("key"))
 )
 LIST = Statement(Admin.select(Admin.id, Admin.name, Admin.active, Admin.created).order_by(Admin.id))
 INSERT = Statement(
     Admin.insert(
         {
-            Admin.name: slot("name"),
-            Admin.name_key: slot("key"),
-            Admin.password: slot("password"),
+            Admin.name: param("name"),
+            Admin.name_key: param("key"),
+            Admin.password: param("password"),
             Admin.active: True,
-            Admin.created: slot("created"),
+            Admin.created: param("created"),
         }
     )
 )
 SET_PASSWORD = Statement(
-    Admin.update({Admin.password: slot("password")}).where(Admin.name_key == slot("key"))
+    Admin.update({Admin.password: param("password")}).where(Admin.name_key == param("key"))
 )
 
 

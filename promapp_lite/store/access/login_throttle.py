@@ -7,21 +7,22 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Attempt
 from promapp_lite.text import fold
 
 FREE, LONGEST = 10, 900  # wrong answers without a wait; seconds
 KEPT = timedelta(days=1)
 
-FIND = Statement(Attempt.select(Attempt.wrong, Attempt.last).where(Attempt.key == slot("key")))
+FIND = Statement(Attempt.select(Attempt.wrong, Attempt.last).where(Attempt.key == param("key")))
 COUNT = Statement(
-    Attempt.insert({Attempt.key: slot("key"), Attempt.wrong: 1, Attempt.last: slot("now")}).on_conflict(
-        conflict_target=[Attempt.key], update={Attempt.wrong: Attempt.wrong + 1, Attempt.last: slot("now")}
+    Attempt.insert({Attempt.key: param("key"), Attempt.wrong: 1, Attempt.last: param("now")}).on_conflict(
+        conflict_target=[Attempt.key],
+        update={Attempt.wrong: Attempt.wrong + 1, Attempt.last: param("now")},
     )
 )
-FORGET = Statement(Attempt.delete().where(Attempt.key == slot("key")))
-SWEEP = Statement(Attempt.delete().where(Attempt.last < slot("old")))
+FORGET = Statement(Attempt.delete().where(Attempt.key == param("key")))
+SWEEP = Statement(Attempt.delete().where(Attempt.last < param("old")))
 
 
 def key(name: str, address: str | None) -> str:

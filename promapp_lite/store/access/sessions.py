@@ -6,34 +6,34 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Admin, Session
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)
 TOUCH = timedelta(minutes=1)
 MAX_AGENT = 200
 
-LIVE = (Session.seen > slot("idle")) & (Session.created > slot("old"))
+LIVE = (Session.seen > param("idle")) & (Session.created > param("old"))
 FIND = Statement(
     Session.select(Session.id, Session.admin_id, Admin.name, Session.seen)
     .join(Admin, on=(Admin.id == Session.admin_id))
-    .where((Session.digest == slot("digest")) & LIVE & (Admin.active == True))  # noqa: E712
+    .where((Session.digest == param("digest")) & LIVE & (Admin.active == True))  # noqa: E712
 )
 INSERT = Statement(
     Session.insert(
-        {getattr(Session, name): slot(name) for name in Session._meta.sorted_field_names if name != "id"}
+        {getattr(Session, name): param(name) for name in Session._meta.sorted_field_names if name != "id"}
     )
 )
-SEEN = Statement(Session.update({Session.seen: slot("now")}).where(Session.id == slot("id")))
-OWN = Session.admin_id == slot("admin_id")
+SEEN = Statement(Session.update({Session.seen: param("now")}).where(Session.id == param("id")))
+OWN = Session.admin_id == param("admin_id")
 LIST = Statement(
     Session.select(Session.id, Session.created, Session.seen, Session.address, Session.agent)
     .where(OWN & LIVE)
     .order_by(Session.seen.desc())
 )
-END = Statement(Session.delete().where(OWN & (Session.id == slot("id"))))
-END_OTHERS = Statement(Session.delete().where(OWN & (Session.id != slot("id"))))
-SWEEP = Statement(Session.delete().where((Session.seen <= slot("idle")) | (Session.created <= slot("old"))))
+END = Statement(Session.delete().where(OWN & (Session.id == param("id"))))
+END_OTHERS = Statement(Session.delete().where(OWN & (Session.id != param("id"))))
+SWEEP = Statement(Session.delete().where((Session.seen <= param("idle")) | (Session.created <= param("old"))))
 
 
 class Visitor(NamedTuple):

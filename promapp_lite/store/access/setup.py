@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from promapp_lite import clock
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Admin, Setup
 
 LIFE = timedelta(hours=24)
 ANYBODY = Statement(Admin.select(Admin.id).limit(1))
 CLEAR = Statement(Setup.delete())
-INSERT = Statement(Setup.insert({Setup.digest: slot("digest"), Setup.expires: slot("expires")}))
-LIVE = (Setup.digest == slot("digest")) & (Setup.expires > slot("now"))
+INSERT = Statement(Setup.insert({Setup.digest: param("digest"), Setup.expires: param("expires")}))
+LIVE = (Setup.digest == param("digest")) & (Setup.expires > param("now"))
 FIND = Statement(Setup.select(Setup.digest).where(LIVE))
 USED = "This set-up link has been used, has expired or was replaced. Start promapp-lite again for a new one."
 

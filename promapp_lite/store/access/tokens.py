@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Admin, Token
 
 SCOPES = ("scim", "scim:read")
@@ -23,24 +23,24 @@ CHECK = Statement(
     Token.select(Token.id, Token.scope, Token.hint, Token.last_used)
     .join(Admin, on=(Admin.id == Token.owner_id))
     .where(
-        (Token.digest == slot("digest"))
+        (Token.digest == param("digest"))
         & Token.revoked.is_null()
-        & (Token.expires > slot("now"))
+        & (Token.expires > param("now"))
         & (Admin.active == True)  # noqa: E712
     )
 )
 TOUCH = Statement(
-    Token.update({Token.last_used: slot("now"), Token.last_address: slot("address")}).where(
-        Token.id == slot("id")
+    Token.update({Token.last_used: param("now"), Token.last_address: param("address")}).where(
+        Token.id == param("id")
     )
 )
 INSERT = Statement(
     Token.insert(
-        {getattr(Token, name): slot(name) for name in Token._meta.sorted_field_names if name != "id"}
+        {getattr(Token, name): param(name) for name in Token._meta.sorted_field_names if name != "id"}
     )
 )
 REVOKE = Statement(
-    Token.update({Token.revoked: slot("now")}).where((Token.id == slot("id")) & Token.revoked.is_null())
+    Token.update({Token.revoked: param("now")}).where((Token.id == param("id")) & Token.revoked.is_null())
 )
 
 

@@ -15,29 +15,29 @@ from promapp_lite import clock
 from promapp_lite.store.access.tokens import digest
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Activity, Token, rare
 
 MINUTE, SECOND = 60, 1
 MAX_ADDRESSES = 100
 OTHERS = "further addresses"
 MORE = Statement(
-    Activity.update({Activity.times: Activity.times + slot("more")}).where(Activity.id == slot("id"))
+    Activity.update({Activity.times: Activity.times + param("more")}).where(Activity.id == param("id"))
 )
 RECENT = Statement(
     Activity.select(Activity.id)
     .where(
         rare()
         & (Activity.action == "denied")
-        & (Activity.address == slot("address"))
-        & (Activity.at > slot("since"))
+        & (Activity.address == param("address"))
+        & (Activity.at > param("since"))
     )
     .order_by(Activity.id.desc())
     .limit(1)
 )
 KNOWN = Statement(
     Token.select(Token.description, Token.hint, Token.revoked, Token.expires).where(
-        Token.digest == slot("digest")
+        Token.digest == param("digest")
     )
 )
 

@@ -10,7 +10,7 @@ from peewee import SQL, fn
 
 from promapp_lite import clock
 from promapp_lite.store.activity.journal import Happened
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Cycle, Token
 
 GAP = timedelta(minutes=10)  # Entra rests about 40 minutes between cycles, seconds within one
@@ -29,27 +29,27 @@ WORKED = CHANGED + Cycle.failed
 
 NEWEST = Statement(
     Cycle.select(Cycle.id, Cycle.ended)
-    .where(Cycle.token_id == slot("token_id"))
+    .where(Cycle.token_id == param("token_id"))
     .order_by(Cycle.id.desc())
     .limit(1)
 )
 BEGIN = Statement(
     Cycle.insert(
         {
-            Cycle.token_id: slot("token_id"),
-            Cycle.started: slot("at"),
-            Cycle.ended: slot("at"),
-            Cycle.first: slot("row"),
-            Cycle.last: slot("row"),
+            Cycle.token_id: param("token_id"),
+            Cycle.started: param("at"),
+            Cycle.ended: param("at"),
+            Cycle.first: param("row"),
+            Cycle.last: param("row"),
         }
         | dict.fromkeys(COLUMNS.values(), 0)
     ).returning(Cycle.id)
 )
 GO_ON = Statement(
     Cycle.update(
-        {Cycle.ended: slot("at"), Cycle.last: slot("row")}
-        | {column: column + slot(action) for action, column in COLUMNS.items()}
-    ).where(Cycle.id == slot("id"))
+        {Cycle.ended: param("at"), Cycle.last: param("row")}
+        | {column: column + param(action) for action, column in COLUMNS.items()}
+    ).where(Cycle.id == param("id"))
 )
 
 
@@ -90,20 +90,20 @@ class Run(NamedTuple):
 SELECT = Cycle.select(
     *(Token.description if name == "token" else getattr(Cycle, name) for name in Run._fields)
 ).left_outer_join(Token, on=(Token.id == Cycle.token_id))
-NEXT = SELECT.where(Cycle.id < slot("before")).order_by(Cycle.id.desc()).limit(slot("limit"))
+NEXT = SELECT.where(Cycle.id < param("before")).order_by(Cycle.id.desc()).limit(param("limit"))
 LAST = Statement(SELECT.order_by(Cycle.ended.desc()).limit(1))
 WITH_WORK = Statement(NEXT.where(WORKED > 0))
-ONE = Statement(SELECT.where(Cycle.id == slot("id")))
+ONE = Statement(SELECT.where(Cycle.id == param("id")))
 DAYS = Statement(
     Cycle.select(fn.substr(Cycle.started, 1, 10), fn.SUM(CHANGED), fn.SUM(Cycle.failed))
-    .where(Cycle.started >= slot("since"))
+    .where(Cycle.started >= param("since"))
     .group_by(SQL("1"))
 )
 TESTED = Statement(Cycle.select(Cycle.started).where(Cycle.tested > 0).order_by(Cycle.id).limit(1))
 PROVISIONED = Statement(Cycle.select(Cycle.started).where(CHANGED > 0).order_by(Cycle.id).limit(1))
 WHOLE = Statement(
     Cycle.select(Cycle.ended)
-    .where((CHANGED > 0) & (Cycle.ended < slot("before")))
+    .where((CHANGED > 0) & (Cycle.ended < param("before")))
     .order_by(Cycle.id)
     .limit(1)
 )

@@ -12,7 +12,7 @@ from peewee import fn
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.journal import Happened
 from promapp_lite.store.directory import search
-from promapp_lite.store.engine import DB_ERRORS, Statement, Store, slot
+from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
 from promapp_lite.store.models import Activity, Mark
 
 log = logging.getLogger("promapp_lite")
@@ -23,14 +23,18 @@ NAME = "followed"
 SEEN = Mark.select(fn.COALESCE(fn.MAX(Mark.position), 0)).where(Mark.name == NAME)
 NEW = Activity.select().where(Activity.id > SEEN).order_by(Activity.id)
 BEHIND = Statement(NEW.select(Activity.id).limit(1))
-ADVANCE = Statement(Mark.replace({Mark.name: NAME, Mark.position: slot("position")}))
+ADVANCE = Statement(
+    Mark.insert({Mark.name: NAME, Mark.position: param("position")}).on_conflict(
+        conflict_target=[Mark.name], update={Mark.position: param("position")}
+    )
+)
 
 
 NEXT = Statement(
     NEW.select(
         *(getattr(Activity, name) for name in Happened._fields if name != "idle"),
         fn.COALESCE(Activity.changes, "") == "[]",
-    ).limit(slot("step"))
+    ).limit(param("step"))
 )
 
 

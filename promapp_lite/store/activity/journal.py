@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from peewee import fn
 
 from promapp_lite import clock, jsonio
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Activity, Word
 
 MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
@@ -17,15 +17,15 @@ MAX_REQUEST = 10_000  # characters of a refused request's body
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
 STEP = 500  # rows pruned in one transaction, so that no writer waits long
 First = Activity.alias()
-FIRST = First.select(First.id).order_by(First.id).limit(slot("step"))
+FIRST = First.select(First.id).order_by(First.id).limit(param("step"))
 NEWEST = First.select(fn.MAX(First.id))  # stays, so that no later row is given its number
 OLD = Activity.select(Activity.id).where(
-    Activity.id.in_(FIRST) & (Activity.at < slot("before")) & (Activity.id < NEWEST)
+    Activity.id.in_(FIRST) & (Activity.at < param("before")) & (Activity.id < NEWEST)
 )
 FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
 PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
 INSERT = Statement(
-    Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
+    Activity.insert({getattr(Activity, name): param(name) for name in FIELDS}).returning(Activity.id)
 )
 EMPTY = dict.fromkeys(FIELDS)
 

@@ -8,7 +8,7 @@ from peewee import Node, Select, fn
 
 from promapp_lite.scim.patch import Document
 from promapp_lite.store.directory import search
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Activity, Group, Member, User, rare
 
 NEWEST = 2**62
@@ -85,12 +85,12 @@ MEMBERS = Statement(
     .left_outer_join(User, on=(User.id == Member.member_id))
     .switch(Member)
     .left_outer_join(Group, on=(Group.id == Member.member_id))
-    .where((Member.group_id == slot("id")) & (Member.member_id > slot("after")))
+    .where((Member.group_id == param("id")) & (Member.member_id > param("after")))
     .order_by(Member.member_id)
-    .limit(slot("limit"))
+    .limit(param("limit"))
 )
-COUNT_MEMBERS = Statement(Member.select(fn.COUNT(Member.member_id)).where(Member.group_id == slot("id")))
-NAME = Statement(User.select(User.display_name).where(User.id == slot("id")))
+COUNT_MEMBERS = Statement(Member.select(fn.COUNT(Member.member_id)).where(Member.group_id == param("id")))
+NAME = Statement(User.select(User.display_name).where(User.id == param("id")))
 
 
 def listed(store: Store, show: str, text: str, before: int = NEWEST, limit: int = 20) -> list[Any]:
@@ -112,7 +112,7 @@ def read(row: Any) -> Any:
 def newest(show: str) -> Statement:
     """The statement that lists without a search."""
     _, query, position, _ = LISTS[show]
-    return Statement(query.where(position < slot("before")).order_by(position.desc()).limit(slot("limit")))
+    return Statement(query.where(position < param("before")).order_by(position.desc()).limit(param("limit")))
 
 
 def counts(store: Store) -> dict[str, int]:

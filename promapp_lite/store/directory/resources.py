@@ -21,7 +21,7 @@ from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import groups, indexes, search, users
 from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, shape, slots
-from promapp_lite.store.engine import Statement, Store, TooLong, slot
+from promapp_lite.store.engine import QueryTimeout, Statement, Store, param
 from promapp_lite.store.models import Member, Resource, User
 
 COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
@@ -76,7 +76,9 @@ class Sql(NamedTuple):
 def row_of(model: type[Resource]) -> list[Any]:
     """The columns of a Row."""
     linked = (
-        fn.EXISTS(Member.select(Value(1)).where(Member.member_id == User.id)) if model is User else Value(1)
+        fn.EXISTS(Member.select(Value(1)).where(Member.member_id == User.id))
+        if model is User
+        else SQL("TRUE")
     )
     return [*(getattr(model, name) for name in Row._fields if name != "linked"), linked]
 
@@ -84,11 +86,11 @@ def row_of(model: type[Resource]) -> list[Any]:
 def statements(kind: Kind) -> Sql:
     """The statements of a kind, described once."""
     model = MODEL[kind]
-    fields = {field: slot(name) for name, field in model._meta.fields.items() if name != "seq"}
+    fields = {field: param(name) for name, field in model._meta.fields.items() if name != "seq"}
     changed = {field: value for field, value in fields.items() if field.name not in ("id", "created")}
     within = {field: value for field, value in fields.items() if field.name in ("doc", "version", "modified")}
-    here = model.id == slot("id")
-    holders = Member.select(Member.group_id).where(Member.member_id == slot("id"))
+    here = model.id == param("id")
+    holders = Member.select(Member.group_id).where(Member.member_id == param("id"))
     group = MODEL[GROUPS]
     return Sql(
         get=Statement(model.select(*row_of(model)).where(here)),
@@ -97,11 +99,11 @@ def statements(kind: Kind) -> Sql:
         update_within=Statement(model.update(within).where(here)),
         delete=Statement(model.delete().where(here)),
         touch_groups=Statement(
-            group.update({group.version: group.version + 1, group.modified: slot("modified")}).where(
+            group.update({group.version: group.version + 1, group.modified: param("modified")}).where(
                 group.id.in_(holders)
             )
         ),
-        leave=Statement(Member.delete().where(Member.member_id == slot("id")).returning(Member.group_id)),
+        leave=Statement(Member.delete().where(Member.member_id == param("id")).returning(Member.group_id)),
     )
 
 
@@ -130,7 +132,7 @@ def page(store: Store, kind: Kind, query: Query) -> Page:
     try:
         with store.limited(SECONDS):
             return find(store, kind, query, values)
-    except TooLong:
+    except QueryTimeout:
         raise bad(
             "tooMany",
             f"Finding this takes longer than {SECONDS} seconds with as many resources as are here. Filter by "
@@ -203,8 +205,8 @@ def listing(kind: Kind, of: Shape, order: tuple[Path, bool] | None, cursor: bool
         query = query.where(Condition(kind, keyed(of.tree)).build(of.tree))
     query = query.order_by(*(ordering(kind, *order) if order else (model.seq,)))
     if cursor:
-        return Statement(query.where(model.seq > slot("after")).limit(slot("limit")))
-    return Statement(query.limit(slot("limit")).offset(slot("offset")))
+        return Statement(query.where(model.seq > param("after")).limit(param("limit")))
+    return Statement(query.limit(param("limit")).offset(param("offset")))
 
 
 @lru_cache
@@ -212,7 +214,7 @@ def nth(kind: Kind, from_end: bool) -> Statement:
     """The statement that finds the `seq` of the resource so many behind the first, or before the last."""
     seq = MODEL[kind].seq
     return Statement(
-        MODEL[kind].select(seq).order_by(seq.desc() if from_end else seq).limit(1).offset(slot("skip"))
+        MODEL[kind].select(seq).order_by(seq.desc() if from_end else seq).limit(1).offset(param("skip"))
     )
 
 

@@ -18,8 +18,8 @@ from promapp_lite.scim.patch import Document
 from promapp_lite.scim.schema import USERS, Kind
 from promapp_lite.store.activity.journal import Happened
 from promapp_lite.store.directory.filters import MODEL
-from promapp_lite.store.directory.users import GIVEN, given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import by_code_point, item, listed
 from promapp_lite.store.models import Word
 from promapp_lite.text import fold
 
@@ -28,34 +28,36 @@ MAX_LENGTH, MAX_WORDS, MAX_TERMS = 40, 40, 6
 MANY = 2000  # a term that finds this many is not the one to begin with
 END = "\U0010ffff"
 
-PAIR = fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")  # a row's position, a word
+PAIR = item("given", 0), item("given", 1)  # a row's position, a word
 ADD = Statement(
     Word.insert_from(
-        given("pairs", slot("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
+        listed("pairs", param("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
     ).on_conflict_ignore()
 )
-OWN = (Word.kind == slot("kind")) & Word.seq.in_(given("seqs"))
+OWN = (Word.kind == param("kind")) & Word.seq.in_(listed("seqs"))
 HELD = Statement(Word.select(Word.seq, Word.key).where(OWN))
 DROP = Statement(
-    Word.delete().where((Word.kind == slot("kind")) & Tuple(Word.seq, Word.key).in_(given("pairs", *PAIR)))
+    Word.delete().where((Word.kind == param("kind")) & Tuple(Word.seq, Word.key).in_(listed("pairs", *PAIR)))
 )
 DOCUMENTS = {
-    kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(given("ids"))))
+    kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(listed("ids"))))
     for kind, model in MODEL.items()
 }
 FORGET = {
     kind: Statement(
         Word.delete().where(
-            (Word.kind == kind.name) & (Word.seq == model.select(model.seq).where(model.id == slot("id")))
+            (Word.kind == kind.name) & (Word.seq == model.select(model.seq).where(model.id == param("id")))
         )
     )
     for kind, model in MODEL.items()
 }
 UNFOUND = ("delete", "fail")  # whom such activity is about may be found nowhere else
-START, STOP = slot("start0"), slot("stop0")
+START, STOP = param("start0"), param("stop0")
 COUNT = Statement(
     Word.select(SQL("1"))
-    .where((Word.kind == slot("kind")) & (Word.key >= START) & (Word.key < STOP))
+    .where(
+        (Word.kind == param("kind")) & (by_code_point(Word.key) >= START) & (by_code_point(Word.key) < STOP)
+    )
     .limit(MANY)
 )
 
@@ -136,21 +138,21 @@ def finding(kind: str, count: int, wanted: Hashed) -> Statement:
     """The statement for that many words: the first drives, the others are probed."""
     first = Word.alias()
     earlier = Word.alias()
-    sooner = others(earlier, first, 0) & (earlier.key.concat("") < first.key)
+    sooner = others(earlier, first, 0) & (by_code_point(earlier.key.concat("")) < by_code_point(first.key))
     condition = within(first, 0) & ~fn.EXISTS(earlier.select(SQL("1")).where(sooner))
     for number in range(1, count):
         other = Word.alias()
         condition &= fn.EXISTS(other.select(SQL("1")).where(others(other, first, number)))
     query = wanted.query.join(first, on=(first.seq == wanted.position)).where(condition)
-    return Statement(query.order_by(first.key, first.seq).limit(slot("limit")))
+    return Statement(query.order_by(by_code_point(first.key).asc(), first.seq).limit(param("limit")))
 
 
 def within(word: ModelAlias, number: int) -> Node:
     """The word begins with that term: a range of the index by key."""
     return (
-        (word.kind == slot("kind"))
-        & (word.key >= slot(f"start{number}"))
-        & (word.key < slot(f"stop{number}"))
+        (word.kind == param("kind"))
+        & (by_code_point(word.key) >= param(f"start{number}"))
+        & (by_code_point(word.key) < param(f"stop{number}"))
     )
 
 
@@ -160,6 +162,6 @@ def others(word: ModelAlias, first: ModelAlias, number: int) -> Node:
     Told by substr, not as a range: else SQLite reads the range for every row, seconds instead of
     milliseconds.
     """
-    term = slot(f"start{number}")
-    same = (word.kind == slot("kind")) & (word.seq == first.seq)
+    term = param(f"start{number}")
+    same = (word.kind == param("kind")) & (word.seq == first.seq)
     return same & (fn.substr(word.key, 1, fn.length(term)) == term)

@@ -12,18 +12,18 @@ from promapp_lite.scim.schema import GROUPS, KINDS, Kind
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import resources
-from promapp_lite.store.directory.users import given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import listed
 from promapp_lite.store.models import Activity, Group, Member
 
 KEPT = Statement(
     Activity.select(Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes).where(
-        (Activity.id == slot("id")) & (Activity.action == "delete")
+        (Activity.id == param("id")) & (Activity.action == "delete")
     )
 )
 JOIN = Statement(
     Member.insert_from(
-        Group.select(Group.id, slot("member_id")).where(Group.id.in_(given("groups"))),
+        Group.select(Group.id, param("member_id")).where(Group.id.in_(listed("groups"))),
         [Member.group_id, Member.member_id],
     )
     .on_conflict_ignore()

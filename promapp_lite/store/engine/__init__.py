@@ -1,105 +1,20 @@
 """The database engine: connections, compiled statements, and the one way to write.
 
-Peewee describes each query once; its SQL is compiled on first use and executed with fresh values
-(building costs about 100 µs a query, executing 6).
+What only SQLite has is in `sqlite`; others speak of it in the words of `dialect`.
 """
 
-import contextlib
-import sqlite3
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
-from peewee import DatabaseError, Query, SqliteDatabase, Value
-
+from promapp_lite.store.engine import sqlite
 from promapp_lite.store.engine.group_commit import Block, Writer
-from promapp_lite.text import fold
+from promapp_lite.store.engine.sqlite import DB_ERRORS, QueryTimeout
+from promapp_lite.store.engine.statement import Statement, param
 
-PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": "full",  # an acknowledged write survives a power cut
-    "foreign_keys": 1,
-    "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
-    "temp_store": "memory",
-}
-BUSY_SECONDS = 10
-STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
-
-
-# What the engine raises: wrapped by Peewee while a statement begins, plain while its rows are fetched.
-DB_ERRORS = (DatabaseError, sqlite3.DatabaseError)
-
-
-class TooLong(Exception):
-    """A read took longer than it may."""
-
-
-class Slot(str):
-    """The place of a value in a compiled statement, by name."""
-
-
-def slot(name: str) -> Value:
-    """A value to be given when the statement runs."""
-    return Value(Slot(name), converter=False)
-
-
-class Statement:
-    """A query compiled on first use; `store.run(statement, name=value, …)` fills its slots."""
-
-    def __init__(self, query: Query) -> None:
-        self.query = query
-        self.compiled: tuple[str, tuple[Any, ...]] | None = None
-
-    def bind(self, database: SqliteDatabase, values: dict[str, Any]) -> tuple[str, list[Any]]:
-        """The SQL and its parameters in order."""
-        if self.compiled is None:
-            sql, parameters = database.get_sql_context().sql(self.query).query()
-            self.compiled = sql, tuple(parameters)
-        sql, parameters = self.compiled
-        return sql, [values[each] if type(each) is Slot else each for each in parameters]
-
-
-class Connection(sqlite3.Connection):
-    """A connection that is closed with the thread it belongs to."""
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class Database(SqliteDatabase):
-    """A database that knows the connections of all its threads, as the last one closed folds the log."""
-
-    def __init__(self, path: Path, **options: Any) -> None:
-        self.connections: WeakSet[Connection] = WeakSet()
-        super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
-
-    def _connect(self) -> Connection:
-        made: Connection = super()._connect()
-        self.connections.add(made)
-        return made
-
-    def close_all(self) -> None:
-        """Close the connections of every thread; none may be at work."""
-        self.close()
-        for each in list(self.connections):
-            each.close()
-
-
-def opened(path: Path, **options: Any) -> Database:
-    """A database that opens its connections as this program wants them."""
-    database = Database(path, pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options)
-    with_functions(database)
-    return database
-
-
-def with_functions(database: SqliteDatabase) -> SqliteDatabase:
-    """The database, which knows the functions that its indexes are made with."""
-    database.register_function(fold_value, "fold", 1, deterministic=True)
-    return database
+__all__ = ["DB_ERRORS", "QueryTimeout", "Statement", "Store", "param"]
 
 
 class Store:
@@ -110,15 +25,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.database = opened(path)
-        self.writer = opened(path, thread_safe=False)
+        self.database = sqlite.connect(path)
+        self.writer = sqlite.connect(path, thread_safe=False)
         self.writing = Writer(self.writer, path)
-        self.behind = True  # activity was written here that may not be followed yet, see `store.follow`
-        self.asked: Counter[str] = Counter()  # see `store.indexes`
+        self.behind = True  # activity was written here that may not be indexed yet, see `activity.indexer`
+        self.asked: Counter[str] = Counter()  # see `directory.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:
         """Execute a statement and return its cursor; rows are tuples."""
-        database = self.writer if self.writing.thread == threading.get_ident() else self.database
+        database = self.here
         sql, parameters = statement.bind(database, values)
         return database.execute_sql(sql, parameters)
 
@@ -132,6 +47,11 @@ class Store:
         found: Sequence[tuple[Any, ...]] = self.run(statement, **values).fetchall()
         return found
 
+    @property
+    def here(self) -> sqlite.Database:
+        """The database by the connection of this thread: the writer's inside a block."""
+        return self.writer if self.writing.is_mine else self.database
+
     def write(self) -> Block:
         """A block that writes: all of it is kept, durably, once it is left, or none where it raises.
 
@@ -144,25 +64,14 @@ class Store:
         """How many threads wait for their turn to write."""
         return len(self.writing.waiting)
 
-    @contextlib.contextmanager
-    def limited(self, seconds: float) -> Iterator[None]:
-        """Reads that are broken off after that time: TooLong is raised."""
-        connection, end = self.database.connection(), time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
-        try:
-            yield
-        except DB_ERRORS as error:
-            if "interrupted" not in str(error):
-                raise
-            raise TooLong from None
-        finally:
-            connection.set_progress_handler(None, STEPS)
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """A block whose reads are broken off after that time: QueryTimeout is raised."""
+        return sqlite.deadline(self.database, seconds)
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Several reads that see the same state."""
-        with self.database.atomic():
-            yield
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A block whose reads see the same state."""
+        found: AbstractContextManager[Any] = sqlite.snapshot(self.database)
+        return found
 
     def disconnect(self) -> None:
         """Close this thread's connection; it opens again when it is used."""
@@ -172,8 +81,3 @@ class Store:
         """Close every connection, so that SQLite folds the log into the database when nobody else has it."""
         self.writing.close()
         self.database.close_all()
-
-
-def fold_value(text: Any) -> Any:
-    """`fold` for SQL; what is no text passes through."""
-    return fold(text) if isinstance(text, str) else text

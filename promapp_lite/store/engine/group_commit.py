@@ -100,6 +100,11 @@ class Writer:
         self.thread: int | None = None
         self.transaction: Transaction | None = None
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread is inside a block."""
+        return self.thread == threading.get_ident()
+
     def enter(self) -> Transaction:
         """Wait for the turn to write, and begin a transaction or go on in the open one."""
         end = time.monotonic() + WAIT_SECONDS
@@ -221,7 +226,7 @@ class Block:
         self.joined: Transaction | None = None
 
     def __enter__(self) -> None:
-        if self.writer.thread == threading.get_ident():
+        if self.writer.is_mine:
             self.writer.execute("SAVEPOINT block")
         else:
             self.joined = self.writer.enter()

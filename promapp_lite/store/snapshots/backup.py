@@ -9,14 +9,13 @@ from pathlib import Path
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import DB_ERRORS, Store
+from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.store.snapshots import copies
 
 log = logging.getLogger("promapp_lite")
 
 FOLDER, REPLACED = "backups", "replaced"
 FIRST_SECONDS, LOOK_SECONDS = 60, 3600
-LOGS = ("-wal", "-shm")
 
 
 def backup(store: Store, target: Path) -> None:
@@ -45,7 +44,7 @@ def restore(folder: Path, source: Path) -> Path | None:
             fresh.replace(folder / opening.DATABASE)
         finally:
             fresh.unlink(missing_ok=True)
-        copies.settle(folder)
+        copies.fsync(folder)
     opening.open_store(folder).close()
     return kept
 
@@ -55,8 +54,8 @@ def check(source: Path) -> None:
     if not source.is_file():
         raise UserError(f"There is no file {source}.")
     try:
-        copies.prove(source)
-        database = copies.reading(source)
+        sqlite.integrity_check(source)
+        database = sqlite.read_only(source)
         with database.connection_context():
             known = opening.steps(database)
     except DB_ERRORS as error:
@@ -69,7 +68,7 @@ def check(source: Path) -> None:
 def take(source: Path, target: Path) -> None:
     """Copy a backup beside the database; UserError where there is no room."""
     try:
-        database = copies.reading(source)
+        database = sqlite.read_only(source)
         with database.connection_context():
             copies.copy(database, target)
     except (OSError, *DB_ERRORS) as error:
@@ -81,10 +80,12 @@ def keep_present(folder: Path) -> Path | None:
     present = folder / opening.DATABASE
     if not present.exists():
         return None
-    copies.fold_log(present)
+    sqlite.checkpoint(present)
     kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
     kept.parent.mkdir(mode=0o700, exist_ok=True)
-    for end in LOGS:  # there only where the database is damaged; beside a new one they would damage that
+    for (
+        end
+    ) in sqlite.LOGS:  # there only where the database is damaged; beside a new one they would damage that
         part = present.with_name(present.name + end)
         if part.exists():
             part.replace(kept.with_name(kept.name + end))
