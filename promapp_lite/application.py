@@ -38,7 +38,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
-    app.extensions["store"] = store or open_store(settings.data_dir)
+    app.extensions["store"] = store or open_store(settings.data_dir, getattr(settings, "index", ()))
     app.extensions["probes"] = {}
     app.extensions["denials"] = Denials(app.extensions["store"])
     for room in (access_log, authenticate, errors, health, metrics, resources, bulk, routes):

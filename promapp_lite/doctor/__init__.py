@@ -19,7 +19,8 @@ from promapp_lite import clock
 from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.engine import DB_ERRORS, sqlite
+from promapp_lite.store.directory import indexes
+from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.system import certificates
 
 SOON = timedelta(days=30)
@@ -185,5 +186,14 @@ def tenant_url(settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "Tenant URL", f"{url}: {cause}", advice)
 
 
+def searches(settings: Settings) -> Iterator[Finding]:
+    """Whether people are often searched by an attribute without an index."""
+    store = Store(settings.data_dir / opening.DATABASE)
+    with contextlib.suppress(*DB_ERRORS), contextlib.closing(store):
+        for each in indexes.undeclared(store):
+            told = f"{each.path} was searched by {each.searches:,} times in a day and has no index"
+            yield Finding("warn", "index", told, f"add to config.toml: {each.setting}")
+
+
 Check = Callable[[Settings], Iterator[Finding]]
-CHECKS: tuple[Check, ...] = (folder, database, certificate, doors, check_clock, disk, tenant_url)
+CHECKS: tuple[Check, ...] = (folder, database, certificate, doors, check_clock, disk, searches, tenant_url)

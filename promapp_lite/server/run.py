@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; UserError where it cannot begin."""
     opened = listeners(settings)
     supervisor.possible(settings.processes)
-    store = open_store(settings.data_dir)
+    store = open_store(settings.data_dir, getattr(settings, "index", ()))
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
         bound = [(listener, listener.bind()) for listener in opened]
@@ -130,7 +130,8 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
 
     def work(number: int) -> None:
         held = balance.ConnectionCounts(counts, number)
-        serve_here(settings, open_store(settings.data_dir), bound, shown, held)
+        store = open_store(settings.data_dir, getattr(settings, "index", ()))
+        serve_here(settings, store, bound, shown, held)
 
     with metrics.counted_together():
         supervisor.run(settings.processes, work)

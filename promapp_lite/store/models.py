@@ -191,6 +191,20 @@ class Mark(Model):
         table_name = "mark"
 
 
+class SearchCount(Model):
+    """How often an attribute without an index was searched by in a day, see `directory.indexes`."""
+
+    day = TextField()
+    resource_type = TextField()
+    path = TextField()
+    searches = IntegerField()
+
+    class Meta:
+        table_name = "search_count"
+        primary_key = CompositeKey("day", "resource_type", "path")
+        without_rowid = True
+
+
 class Session(Model):
     """A signed-in browser: only the SHA-256 of its cookie is kept."""
 
@@ -238,6 +252,7 @@ MODELS = (
     Cycle,
     Word,
     Mark,
+    SearchCount,
     Session,
     Setup,
     Attempt,

@@ -11,7 +11,7 @@ from peewee import fn
 
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.journal import Happened
-from promapp_lite.store.directory import search
+from promapp_lite.store.directory import indexes, search
 from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
 from promapp_lite.store.models import Activity, Mark
 
@@ -69,6 +69,7 @@ def keep_up(store: Store, ended: threading.Event) -> None:
         try:
             if store.behind:
                 catch_up(store)
+            indexes.write_counts(store)
             told = False
         except DB_ERRORS as error:
             if not told:

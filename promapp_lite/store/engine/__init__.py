@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from peewee import Query, Select
+
 from promapp_lite.store.engine import sqlite
 from promapp_lite.store.engine.group_commit import Block, Writer
 from promapp_lite.store.engine.sqlite import DB_ERRORS, QueryTimeout
@@ -29,7 +31,7 @@ class Store:
         self.writer = sqlite.connect(path, thread_safe=False)
         self.writing = Writer(self.writer, path)
         self.behind = True  # activity was written here that may not be indexed yet, see `activity.indexer`
-        self.asked: Counter[str] = Counter()  # see `directory.indexes`
+        self.searches: Counter[tuple[str, str]] = Counter()  # see `directory.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:
         """Execute a statement and return its cursor; rows are tuples."""
@@ -46,6 +48,18 @@ class Store:
         """All rows."""
         found: Sequence[tuple[Any, ...]] = self.run(statement, **values).fetchall()
         return found
+
+    def execute(self, query: Query) -> Any:
+        """Execute a query that is built each time; a select gives tuples, another the rows it changed."""
+        return query.tuples().execute(self.here) if isinstance(query, Select) else query.execute(self.here)
+
+    def index_names(self, prefix: str) -> set[str]:
+        """The indexes whose names begin so."""
+        return sqlite.index_names(self.here, prefix)
+
+    def drop_index(self, name: str) -> None:
+        """Drop an index."""
+        sqlite.drop_index(self.here, name)
 
     @property
     def here(self) -> sqlite.Database:

@@ -151,6 +151,11 @@ def index_names(database: SqliteDatabase, prefix: str) -> set[str]:
     return {name for (name,) in names if name.startswith(prefix)}
 
 
+def drop_index(database: SqliteDatabase, name: str) -> None:
+    """Drop an index."""
+    database.execute_sql('DROP INDEX "{}"'.format(name.replace('"', '""')))
+
+
 TYPES = {"list": ("array",), "string": ("text",), "number": ("integer", "real")}  # JSON's word, SQLite's
 
 

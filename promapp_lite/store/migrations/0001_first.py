@@ -152,6 +152,18 @@ class Mark(Model):
         table_name = "mark"
 
 
+class SearchCount(Model):
+    day = TextField()
+    resource_type = TextField()
+    path = TextField()
+    searches = IntegerField()
+
+    class Meta:
+        table_name = "search_count"
+        primary_key = CompositeKey("day", "resource_type", "path")
+        without_rowid = True
+
+
 class Session(Model):
     id = AutoField()
     digest = TextField(unique=True)
@@ -193,6 +205,7 @@ MODELS = (
     Cycle,
     Word,
     Mark,
+    SearchCount,
     Session,
     Setup,
     Attempt,
