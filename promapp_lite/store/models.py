@@ -109,7 +109,8 @@ class Token(Model):
 class Activity(Model):
     """One write or one failure. `changes` and `request` are JSON text, `ms` is how long it took.
 
-    `times` is more than 1 only for refused tokens: one row a minute and address counts them.
+    `times` is more than 1 only for refused tokens: one row a minute and address counts them. `indexed` says
+    whether the words and cycles know the row, see `activity.indexer`.
     """
 
     id = AutoField()
@@ -129,7 +130,8 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
-    times = IntegerField(default=1)
+    times = IntegerField()
+    indexed = BooleanField()
 
     class Meta:
         table_name = "activity"
@@ -140,7 +142,13 @@ def rare() -> Node:
     return Activity.action != SQL("'update'")
 
 
+def unindexed() -> Node:
+    """Rows that the words and cycles do not know yet: an index holds just these."""
+    return ~Activity.indexed  # type: ignore[no-any-return]
+
+
 Activity.add_index(Activity.index(Activity.action, name="activity_action", where=rare()))
+Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=unindexed()))
 
 
 class Cycle(Model):
@@ -179,16 +187,6 @@ class Word(Model):
         primary_key = CompositeKey("kind", "key", "seq")
         indexes = ((("kind", "seq", "key"), True),)
         without_rowid = True
-
-
-class Mark(Model):
-    """How far something has come that follows a table: `position` is the last row it has seen."""
-
-    name = TextField(primary_key=True)
-    position = IntegerField()
-
-    class Meta:
-        table_name = "mark"
 
 
 class SearchCount(Model):
@@ -251,7 +249,6 @@ MODELS = (
     Activity,
     Cycle,
     Word,
-    Mark,
     SearchCount,
     Session,
     Setup,

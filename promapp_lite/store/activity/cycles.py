@@ -28,7 +28,7 @@ CHANGED = Cycle.created + Cycle.updated + Cycle.enabled + Cycle.disabled + Cycle
 WORKED = CHANGED + Cycle.failed
 
 NEWEST = Statement(
-    Cycle.select(Cycle.id, Cycle.ended)
+    Cycle.select(Cycle.id, Cycle.ended, Cycle.first, Cycle.last)
     .where(Cycle.token_id == param("token_id"))
     .order_by(Cycle.id.desc())
     .limit(1)
@@ -47,7 +47,7 @@ BEGIN = Statement(
 )
 GO_ON = Statement(
     Cycle.update(
-        {Cycle.ended: param("at"), Cycle.last: param("row")}
+        {Cycle.ended: param("at"), Cycle.first: param("first"), Cycle.last: param("last")}
         | {column: column + param(action) for action, column in COLUMNS.items()}
     ).where(Cycle.id == param("id"))
 )
@@ -55,12 +55,19 @@ GO_ON = Statement(
 
 @dataclass
 class Going:
-    """A cycle that goes on: its newest row, and what has been counted and is not written yet."""
+    """A cycle that goes on: its end, its rows, and what has been counted and is not written yet."""
 
     id: int
     at: str
-    row: int = 0
+    first: int
+    last: int
     counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: Happened) -> None:
+        """Reach to that row, which may be an earlier one that became visible late."""
+        self.at = max(self.at, row.at)
+        self.first, self.last = min(self.first, row.id), max(self.last, row.id)
+        self.counts[row.action] += not row.idle
 
 
 class Run(NamedTuple):
@@ -119,8 +126,7 @@ def count(store: Store, rows: Iterable[Happened]) -> None:
         if run is None or clock.moment(row.at) - clock.moment(run.at) > GAP:
             write(store, going.pop(row.token_id, None))
             run = begin(store, row)
-        run.at, run.row = row.at, row.id
-        run.counts[row.action] += not row.idle
+        run.add(row)
         going[row.token_id] = run
     for each in going.values():
         write(store, each)
@@ -136,14 +142,14 @@ def begin(store: Store, row: Happened) -> Going:
     """A new cycle that begins with a row."""
     zero = dict.fromkeys(COLUMNS, 0)
     made = store.rows(BEGIN, token_id=row.token_id, at=row.at, row=row.id, **zero)
-    return Going(made[0][0], row.at)
+    return Going(made[0][0], row.at, row.id, row.id)
 
 
 def write(store: Store, run: Going | None) -> None:
     """Write what has been counted."""
     if run is not None:
         counts = {action: run.counts[action] for action in COLUMNS}
-        store.run(GO_ON, id=run.id, at=run.at, row=run.row, **counts)
+        store.run(GO_ON, id=run.id, at=run.at, first=run.first, last=run.last, **counts)
 
 
 def last(store: Store) -> Run | None:

@@ -1,7 +1,8 @@
 """What is derived from the activity and follows the writes: the words to search by, and the cycles.
 
 A write that touches few pages is quick to keep. So these are brought up to date in batches, from the rows
-written since: by `serve` every second, and before the console shows anything.
+written since: by `serve` every second, and before the console shows anything. Each row says whether it is
+in there: a row may become visible after one with a higher number.
 """
 
 import logging
@@ -9,25 +10,21 @@ import threading
 
 from peewee import fn
 
+from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.journal import Happened
 from promapp_lite.store.directory import indexes, search
 from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
-from promapp_lite.store.models import Activity, Mark
+from promapp_lite.store.engine.dialect import listed
+from promapp_lite.store.models import Activity, unindexed
 
 log = logging.getLogger("promapp_lite")
 
 STEP = 50  # rows followed in one transaction, two milliseconds or so, as writers wait for it
 SECONDS = 1
-NAME = "followed"
-SEEN = Mark.select(fn.COALESCE(fn.MAX(Mark.position), 0)).where(Mark.name == NAME)
-NEW = Activity.select().where(Activity.id > SEEN).order_by(Activity.id)
+NEW = Activity.select().where(unindexed()).order_by(Activity.id)
 BEHIND = Statement(NEW.select(Activity.id).limit(1))
-ADVANCE = Statement(
-    Mark.insert({Mark.name: NAME, Mark.position: param("position")}).on_conflict(
-        conflict_target=[Mark.name], update={Mark.position: param("position")}
-    )
-)
+DONE = Statement(Activity.update({Activity.indexed: True}).where(Activity.id.in_(listed("ids"))))
 
 
 NEXT = Statement(
@@ -56,7 +53,7 @@ def take(store: Store, step: int) -> None:
     if rows:  # another process was not quicker
         cycles.count(store, rows)
         search.follow(store, rows)
-        store.run(ADVANCE, position=rows[-1].id)
+        store.run(DONE, ids=jsonio.dumps([row.id for row in rows]))
 
 
 def keep_up(store: Store, ended: threading.Event) -> None:

@@ -63,7 +63,7 @@ class Happened(NamedTuple):
 def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
     """Write one row; `changes` is anything JSON can hold. The row's id.
 
-    Call it inside the transaction of the change. What is derived from it follows (`store.follow`).
+    Call it inside the transaction of the change. What is derived from it follows (`indexer`).
     """
     if facts.get("changes") is not None:
         facts["changes"] = jsonio.dumps(facts["changes"])
@@ -78,6 +78,7 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
         "status": status,
         "ms": caller.ms,
         "times": 1,
+        "indexed": False,
     }
     store.behind = True
     return int(store.rows(INSERT, **(row | facts))[0][0])

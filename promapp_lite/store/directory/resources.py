@@ -167,7 +167,10 @@ def by_position(store: Store, kind: Kind, query: Query, values: dict[str, Any]) 
 
 
 def by_cursor(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
-    """The page behind a cursor: by position, so nobody is skipped or seen twice while others write."""
+    """The page behind a cursor: by position, so nobody is skipped or seen twice while others write.
+
+    Whoever was there when the first page was read is on one of the pages; who comes meanwhile may be on none.
+    """
     after = offset_of(query.cursor) if query.cursor else 0
     statement = listing(kind, Shape(query.tree), None, True)
     rows = store.rows(statement, **values, limit=query.count + 1, after=after)

@@ -102,7 +102,8 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
-    times = IntegerField(default=1)
+    times = IntegerField()
+    indexed = BooleanField()
 
     class Meta:
         table_name = "activity"
@@ -111,6 +112,7 @@ class Activity(Model):
 Activity.add_index(
     Activity.index(Activity.action, name="activity_action", where=Activity.action != SQL("'update'"))
 )
+Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=~Activity.indexed))
 
 
 class Cycle(Model):
@@ -142,14 +144,6 @@ class Word(Model):
         primary_key = CompositeKey("kind", "key", "seq")
         indexes = ((("kind", "seq", "key"), True),)
         without_rowid = True
-
-
-class Mark(Model):
-    name = TextField(primary_key=True)
-    position = IntegerField()
-
-    class Meta:
-        table_name = "mark"
 
 
 class SearchCount(Model):
@@ -204,7 +198,6 @@ MODELS = (
     Activity,
     Cycle,
     Word,
-    Mark,
     SearchCount,
     Session,
     Setup,
