@@ -13,7 +13,7 @@ from promapp_lite.console import activity, people
 from promapp_lite.console.format import SCOPES, ago, amount, days_left
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
-from promapp_lite.store.activity.cycles import Run
+from promapp_lite.store.activity.cycles import Cycle
 from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
@@ -93,7 +93,7 @@ def setup_part() -> dict[str, Any]:
     }
 
 
-def status(run: Run | None) -> tuple[str, str]:
+def status(run: Cycle | None) -> tuple[str, str]:
     """How provisioning is (new, ok, late, failed), and the sentence that says so."""
     if run is None:
         return "new", "Azure AD has not connected yet."

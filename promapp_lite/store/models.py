@@ -80,7 +80,7 @@ class Admin(Model):
     name = TextField()
     name_key = TextField(unique=True)
     password = TextField(null=True)
-    active = BooleanField(default=True)
+    active = BooleanField()
     created = TextField()
 
     class Meta:
@@ -160,13 +160,13 @@ class Cycle(Model):
     ended = TextField()
     first = IntegerField()
     last = IntegerField()
-    tested = IntegerField(default=0)
-    created = IntegerField(default=0)
-    updated = IntegerField(default=0)
-    enabled = IntegerField(default=0)
-    disabled = IntegerField(default=0)
-    deleted = IntegerField(default=0)
-    failed = IntegerField(default=0)
+    tested = IntegerField()
+    created = IntegerField()
+    updated = IntegerField()
+    enabled = IntegerField()
+    disabled = IntegerField()
+    deleted = IntegerField()
+    failed = IntegerField()
 
     class Meta:
         table_name = "cycle"

@@ -5,13 +5,17 @@ import pkgutil
 import re
 
 import pytest
+from helpers import PASSWORD
 from peewee import PostgresqlDatabase, Query, fn
 
-from promapp_lite import store
+from promapp_lite import store as package
+from promapp_lite.errors import UserError
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim.schema import GROUPS, USERS
-from promapp_lite.store.activity import entries
-from promapp_lite.store.directory import people, resources, search
+from promapp_lite.store.access import admins, sessions, setup, tokens
+from promapp_lite.store.activity import auth_failures, cycles, entries, journal
+from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.directory import indexes, people, resources, search, undelete
 from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, slots
 from promapp_lite.store.engine import Statement, dialect
 
@@ -57,7 +61,7 @@ def described(found, seen):
 
 def module_level():
     """(name, query) of everything that is described once."""
-    for module in pkgutil.walk_packages(store.__path__, store.__name__ + "."):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if ".migrations" in module.name:
             continue
         for name, found in vars(importlib.import_module(module.name)).items():
@@ -76,6 +80,65 @@ def written(query):
 def test_statements(query):
     """Whatever is described at the top of a module."""
     assert written(query)
+
+
+CALLER = Caller("POST", "/x", "127.0.0.1", token_id=1)
+CALLS = {  # everything that builds its queries each time
+    "admins": lambda store: (
+        admins.create(store, "eve", PASSWORD),
+        admins.set_password(store, "eve", PASSWORD),
+        admins.verify(store, "eve", PASSWORD),
+    ),
+    "sessions": lambda store: (
+        visitor := sessions.find(store, sessions.begin(store, 1, None, None)),
+        sessions.listed(store, visitor),
+        sessions.end(store, visitor, 99),
+        sessions.end_others(store, visitor),
+    ),
+    "set-up": lambda store: (
+        store.database.execute_sql("DELETE FROM admin"),
+        setup.use(store, setup.make(store), "eve", PASSWORD),
+    ),
+    "tokens": lambda store: (
+        tokens.create(store, "t", "scim", 1, 1),
+        tokens.listed(store),
+        tokens.revoke(store, 1),
+    ),
+    "refused tokens": lambda store: [
+        auth_failures.Denials(store).take(CALLER, secret, 0) for secret in (None, "x")
+    ],
+    "cycles": lambda store: (
+        cycles.last(store),
+        cycles.one(store, 1),
+        cycles.worked(store, 9, 9),
+        cycles.days(store, 9),
+        cycles.milestones(store),
+    ),
+    "people": lambda store: (
+        *(people.listed(store, show, text) for show in people.SHOWN for text in ("", "ann")),
+        people.counts(store),
+        people.members(store, "x", "", 9),
+        people.name_of(store, "x"),
+    ),
+    "pruning": lambda store: journal.prune(store, 9),
+    "indexes": lambda store: (
+        store.searches.update({("User", "title"): 1}),
+        indexes.write_counts(store),
+        indexes.undeclared(store),
+    ),
+    "undelete": lambda store: pytest.raises(UserError, undelete.restore, store, 1, CALLER),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_cold_queries(store, monkeypatch, name):
+    """Whatever is built when it is needed."""
+    seen = []
+    for database in (store.database, store.writer):
+        execute = database.execute
+        monkeypatch.setattr(database, "execute", lambda query, run=execute: seen.append(query) or run(query))
+    CALLS[name](store)
+    assert [written(query) for query in seen]
 
 
 FILTERS = {
@@ -135,7 +198,7 @@ def test_made_as_needed():
             written(resources.nth(kind, cursor).query)
         written(resources.counting(kind, resources.Shape(None)).query)
     for kind, query, position, _ in people.LISTS.values():
-        written(search.finding(kind, 2, search.Hashed(query, position)).query)
+        written(search.finding(kind, ["a", "b"], query, position))
     for who in (False, True):
         written(entries.listing(who, "create", "failed", True, True).query)
 
@@ -154,5 +217,5 @@ def test_the_order_of_text_is_stated():
         assert "stub_by_code_point" in written(
             MODEL[USERS].select(MODEL[USERS].seq).where(Condition(USERS).build(tree))
         )
-    assert "stub_by_code_point" in written(search.COUNT.query)
+    assert "stub_by_code_point" in written(search.finding("User", ["a"], *people.LISTS["people"][1:3]))
     assert dialect.by_code_point(1).name == "by_code_point"

@@ -38,7 +38,7 @@ def until(true):
 
 @pytest.fixture
 def together(store):
-    """together(work, …): each in a block of a thread of its own, in that order, all waiting at once.
+    """together(work, …): each in a block of a thread of its own; all wait while the first is in its block.
 
     How each went: what it raised, and which names its thread saw once the block was left.
     """
@@ -144,14 +144,17 @@ def test_what_sqlite_undid_is_nobodys(store, together):
         store.writer.execute_sql(f"PRAGMA max_page_count = {pages}")
         put(store, "x" * 100_000)
 
-    def empty():
-        store.writer.execute_sql("PRAGMA max_page_count = 1000000")
-        put(store, "after")
-
-    found = together(lambda: put(store, "a"), lambda: put(store, "b"), fill, empty)
-    assert all(isinstance(each.error, OperationalError) for each in found[:3])
-    assert {str(first(each.error)) for each in found[:3]} == {"database or disk is full"}
-    assert found[3].error is None and kept(store) == ["after"]
+    names = ["a", "b", "c"]  # the first begins the transaction, the others come before or after who fills it
+    *found, filled = together(*(lambda name=name: put(store, name) for name in names), fill)
+    failed = [each.error for each in [*found, filled] if each.error]
+    assert {str(first(error)) for error in failed} == {"database or disk is full"}
+    assert all(isinstance(error, OperationalError) for error in failed)
+    assert found[0].error and filled.error
+    assert kept(store) == [name for name, each in zip(names, found, strict=True) if not each.error]
+    store.writer.execute_sql("PRAGMA max_page_count = 1000000")
+    with store.write():
+        put(store, "later")
+    assert "later" in kept(store)
 
 
 def test_within_another(store):

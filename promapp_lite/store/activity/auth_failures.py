@@ -15,31 +15,12 @@ from promapp_lite import clock
 from promapp_lite.store.access.tokens import digest
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
-from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Activity, Token, rare
 
 MINUTE, SECOND = 60, 1
 MAX_ADDRESSES = 100
 OTHERS = "further addresses"
-MORE = Statement(
-    Activity.update({Activity.times: Activity.times + param("more")}).where(Activity.id == param("id"))
-)
-RECENT = Statement(
-    Activity.select(Activity.id)
-    .where(
-        rare()
-        & (Activity.action == "denied")
-        & (Activity.address == param("address"))
-        & (Activity.at > param("since"))
-    )
-    .order_by(Activity.id.desc())
-    .limit(1)
-)
-KNOWN = Statement(
-    Token.select(Token.description, Token.hint, Token.revoked, Token.expires).where(
-        Token.digest == param("digest")
-    )
-)
 
 
 @dataclass
@@ -87,10 +68,15 @@ class Denials:
     def begin(self, caller: Caller, address: str, secret: str | None) -> int:
         """The row: another process's of this minute, counted on, or a new one."""
         since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
-        recent = self.store.row(RECENT, address=address, since=since)
+        recent = self.store.first(
+            Activity.select(Activity.id)
+            .where(rare() & (Activity.action == "denied"))
+            .where((Activity.address == address) & (Activity.at > since))
+            .order_by(Activity.id.desc())
+        )
         if recent:
             with self.store.write():
-                self.store.run(MORE, id=recent[0], more=1)
+                self.add(recent[0], 1)
             return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
         detail = why(self.store, secret)
@@ -111,15 +97,20 @@ class Denials:
 
     def update(self, count: Count) -> None:
         """Bring one row up to date."""
-        self.store.run(MORE, id=count.row, more=count.times - count.kept)
+        self.add(count.row, count.times - count.kept)
         count.kept = count.times
+
+    def add(self, row: int, more: int) -> None:
+        """Count so many more in a row."""
+        self.store.execute(Activity.update(times=Activity.times + more).where(Activity.id == row))
 
 
 def why(store: Store, secret: str | None) -> str:
     """What is wrong with the token, as told to the admin only; the caller is told nothing of it."""
     if not secret:
         return "The request carried no Secret Token."
-    found = store.row(KNOWN, digest=digest(secret))
+    known = Token.select(Token.description, Token.hint, Token.revoked, Token.expires)
+    found = store.first(known.where(Token.digest == digest(secret)))
     if found is None:
         return "The Secret Token is none that was made here."
     description, hint, revoked, expires = found

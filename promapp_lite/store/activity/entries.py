@@ -85,7 +85,7 @@ def columns(special: dict[str, Any]) -> list[Any]:
 
 
 ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == param("id")))
-IDS = {
+IDS: dict[str, Any] = {
     "User": User.select(User.id),
     "Group": Group.select(Group.id),
     "Activity": Activity.select(Activity.id),

@@ -12,7 +12,7 @@ from peewee import fn
 
 from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
-from promapp_lite.store.activity.journal import Happened
+from promapp_lite.store.activity.journal import ActivityEvent
 from promapp_lite.store.directory import indexes, search
 from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
 from promapp_lite.store.engine.dialect import listed
@@ -29,7 +29,7 @@ DONE = Statement(Activity.update({Activity.indexed: True}).where(Activity.id.in_
 
 NEXT = Statement(
     NEW.select(
-        *(getattr(Activity, name) for name in Happened._fields if name != "idle"),
+        *(getattr(Activity, name) for name in ActivityEvent._fields if name != "idle"),
         fn.COALESCE(Activity.changes, "") == "[]",
     ).limit(param("step"))
 )
@@ -49,7 +49,7 @@ def catch_up(store: Store, step: int = STEP) -> None:
 def take(store: Store, step: int) -> None:
     """Follow the next rows."""
     store.behind = False
-    rows = [Happened(*row) for row in store.rows(NEXT, step=step)]
+    rows = [ActivityEvent(*row) for row in store.rows(NEXT, step=step)]
     if rows:  # another process was not quicker
         cycles.count(store, rows)
         search.follow(store, rows)

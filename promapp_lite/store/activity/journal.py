@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import Select, fn
 
 from promapp_lite import clock, jsonio
 from promapp_lite.store.engine import Statement, Store, param
@@ -16,15 +16,7 @@ MAX_REQUEST = 10_000  # characters of a refused request's body
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
 STEP = 500  # rows pruned in one transaction, so that no writer waits long
-First = Activity.alias()
-FIRST = First.select(First.id).order_by(First.id).limit(param("step"))
-NEWEST = First.select(fn.MAX(First.id))  # stays, so that no later row is given its number
-OLD = Activity.select(Activity.id).where(
-    Activity.id.in_(FIRST) & (Activity.at < param("before")) & (Activity.id < NEWEST)
-)
-FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
-PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
-INSERT = Statement(
+INSERT = Statement(  # hot: run by every write
     Activity.insert({getattr(Activity, name): param(name) for name in FIELDS}).returning(Activity.id)
 )
 EMPTY = dict.fromkeys(FIELDS)
@@ -47,8 +39,8 @@ class Caller:
         return round((time.perf_counter() - self.started) * 1000)
 
 
-class Happened(NamedTuple):
-    """What of a row is followed afterwards; `idle` where it changed nothing."""
+class ActivityEvent(NamedTuple):
+    """The columns of a row that the indexer reads; `idle` where it changed nothing."""
 
     id: int
     at: str
@@ -102,5 +94,13 @@ def prune(store: Store, days: int) -> int:
 def prune_step(store: Store, before: str) -> int:
     """Forget some of the rows older than that moment, with their words; how many."""
     with store.write():
-        store.run(FORGET, before=before, step=STEP)
-        return int(store.run(PRUNE, before=before, step=STEP).rowcount)
+        ids = [id for (id,) in store.select(old(before))]
+        store.execute(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(ids)))
+        return store.execute(Activity.delete().where(Activity.id.in_(ids)))
+
+
+def old(before: str) -> Select:
+    """The first rows that are older; the newest stays, so that no later row is given its number."""
+    newest = Activity.select(fn.MAX(Activity.id))
+    first = Activity.select(Activity.id, Activity.at).order_by(Activity.id).limit(STEP).alias("first")
+    return Select([first], [first.c.id]).where((first.c.at < before) & (first.c.id < newest))

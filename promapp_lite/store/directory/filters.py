@@ -10,7 +10,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from peewee import OP, SQL, Case, ColumnBase, Entity, Expression, Node, Ordering, Select, Value, fn
+from peewee import OP, SQL, Case, Entity, Expression, Node, Ordering, Select, Value, fn
 
 from promapp_lite.errors import bad
 from promapp_lite.scim.filter import Tree
@@ -32,7 +32,7 @@ from promapp_lite.store.engine.dialect import (
 from promapp_lite.store.models import Email, Group, Member, Resource, User
 
 MODEL: dict[Kind, type[Resource]] = {USERS: User, GROUPS: Group}
-COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
+COLUMNS: dict[Kind, dict[str, Any]] = {
     kind: {
         "id": model.id,
         "externalId": model.external_id,
@@ -293,11 +293,12 @@ def depth(tree: Tree) -> int:
 
 def joined(operator: str, parts: list[Any]) -> Node:
     """The parts joined as a balanced tree: SQLite's parser has a limited depth."""
-    if len(parts) == 1:
-        return parts[0]
     half = len(parts) // 2
+    if not half:
+        only: Node = parts[0]
+        return only
     left, right = joined(operator, parts[:half]), joined(operator, parts[half:])
-    return left & right if operator == "and" else left | right  # type: ignore[operator]
+    return Expression(left, OP.AND if operator == "and" else OP.OR, right)
 
 
 def compared(operator: str, found: Any, operand: Any) -> Node:

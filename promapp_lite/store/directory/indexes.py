@@ -16,27 +16,13 @@ from promapp_lite.errors import ScimError, UserError
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.schema import KINDS, Kind, Path, resolve
 from promapp_lite.store.directory.filters import COLUMNS, MODEL, extracted
-from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import SearchCount
 
 PREFIX = "declared_"
 OLD_PREFIX = "asked_"  # of those that searches made
 MANY = 100  # searches in a day that are worth an index
 DAYS = 7  # that searches stay counted
-
-ADD = Statement(
-    SearchCount.insert(
-        {
-            SearchCount.day: param("day"),
-            SearchCount.resource_type: param("resource_type"),
-            SearchCount.path: param("path"),
-            SearchCount.searches: param("searches"),
-        }
-    ).on_conflict(
-        conflict_target=[SearchCount.day, SearchCount.resource_type, SearchCount.path],
-        update={SearchCount.searches: SearchCount.searches + param("searches")},
-    )
-)
 
 
 class Undeclared(NamedTuple):
@@ -90,7 +76,7 @@ def declare(store: Store, indexes: dict[str, tuple[Kind, Path]]) -> None:
             store.drop_index(name)
         for name in indexes.keys() - held:
             kind, path = indexes[name]
-            store.run(Statement(MODEL[kind].index(extracted(MODEL[kind].doc, path), name=name, safe=True)))
+            store.execute(MODEL[kind].index(extracted(MODEL[kind].doc, path), name=name, safe=True))
 
 
 def declared(store: Store) -> list[str]:
@@ -119,9 +105,20 @@ def write_counts(store: Store) -> None:
     store.searches.clear()
     with store.write():
         for (resource_type, path), searches in counted.items():
-            store.run(ADD, day=day, resource_type=resource_type, path=path, searches=searches)
+            add(store, day, resource_type, path, searches)
         old = f"{datetime.now(UTC) - timedelta(days=DAYS):%Y-%m-%d}"
         store.execute(SearchCount.delete().where(SearchCount.day < old))
+
+
+def add(store: Store, day: str, resource_type: str, path: str, searches: int) -> None:
+    """Count so many more searches."""
+    key = {"day": day, "resource_type": resource_type, "path": path}
+    store.execute(
+        SearchCount.insert(**key, searches=searches).on_conflict(
+            conflict_target=[SearchCount.day, SearchCount.resource_type, SearchCount.path],
+            update={SearchCount.searches: SearchCount.searches + searches},
+        )
+    )
 
 
 def undeclared(store: Store) -> list[Undeclared]:
@@ -131,6 +128,6 @@ def undeclared(store: Store) -> list[Undeclared]:
     query = SearchCount.select(SearchCount.path, most).group_by(SearchCount.path).having(most > MANY)
     return [
         Undeclared(path, searches, f"index = {jsonio.dumps([*have, path])}")
-        for path, searches in store.execute(query.order_by(most.desc(), SearchCount.path))
+        for path, searches in store.select(query.order_by(most.desc(), SearchCount.path))
         if path not in have
     ]

@@ -54,7 +54,7 @@ class Query(NamedTuple):
 
     tree: Tree | None = None
     start: int = 0
-    count: int = 100
+    count: int = 100  # type: ignore[assignment]
     sort: Path | None = None
     descending: bool = False
     cursor: str | None = None
@@ -107,6 +107,7 @@ def statements(kind: Kind) -> Sql:
     )
 
 
+# Hot: run by every request for a resource, as are the pages below.
 SQL_OF = {kind: statements(kind) for kind in (USERS, GROUPS)}
 
 
@@ -186,7 +187,7 @@ def count(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> int
 
 
 class Shape:
-    """A tree that is equal to every other tree of the same shape: the key of compiled statements."""
+    """A tree that is equal to every other tree of the same shape: the key by which statements are cached."""
 
     def __init__(self, tree: Tree | None) -> None:
         self.tree = tree

@@ -16,12 +16,7 @@ from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.engine.dialect import listed
 from promapp_lite.store.models import Activity, Group, Member
 
-KEPT = Statement(
-    Activity.select(Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes).where(
-        (Activity.id == param("id")) & (Activity.action == "delete")
-    )
-)
-JOIN = Statement(
+JOIN = Statement(  # compiled for the sake of a list of any length
     Member.insert_from(
         Group.select(Group.id, param("member_id")).where(Group.id.in_(listed("groups"))),
         [Member.group_id, Member.member_id],
@@ -34,7 +29,9 @@ JOIN = Statement(
 def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
     """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
     with store.write():
-        found = store.row(KEPT, id=id)
+        columns = (Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes)
+        deleted = (Activity.id == id) & (Activity.action == "delete")
+        found = store.first(Activity.select(*columns).where(deleted))
         if found is None or not found[3]:
             raise UserError("That delete is no longer kept, so nothing can be restored from it.")
         name, resource_id, shown, changes = found

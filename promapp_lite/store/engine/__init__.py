@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from peewee import Query, Select
-
 from promapp_lite.store.engine import sqlite
 from promapp_lite.store.engine.group_commit import Block, Writer
 from promapp_lite.store.engine.sqlite import DB_ERRORS, QueryTimeout
@@ -49,9 +47,20 @@ class Store:
         found: Sequence[tuple[Any, ...]] = self.run(statement, **values).fetchall()
         return found
 
-    def execute(self, query: Query) -> Any:
-        """Execute a query that is built each time; a select gives tuples, another the rows it changed."""
-        return query.tuples().execute(self.here) if isinstance(query, Select) else query.execute(self.here)
+    def select(self, query: Any) -> list[tuple[Any, ...]]:
+        """The rows of a Peewee query that is built each time: of all but the hot ones, see `Statement`."""
+        found: list[tuple[Any, ...]] = self.here.execute(query).fetchall()
+        return found
+
+    def first(self, query: Any) -> tuple[Any, ...] | None:
+        """The first row of such a query, or None."""
+        found = self.select(query.limit(1))
+        return found[0] if found else None
+
+    def execute(self, query: Any) -> int:
+        """Execute such a query that writes, inside a block; how many rows it changed."""
+        changed: int = self.here.execute(query).rowcount
+        return changed
 
     def index_names(self, prefix: str) -> set[str]:
         """The indexes whose names begin so."""

@@ -11,7 +11,7 @@ from promapp_lite.store.engine import sqlite
 from promapp_lite.store.engine.statement import param
 
 
-class Phrase(ColumnBase):  # type: ignore[misc]
+class Phrase(ColumnBase):
     """An expression by the name of the function of the dialect that writes it."""
 
     def __init__(self, name: str, *arguments: Any) -> None:
@@ -19,7 +19,8 @@ class Phrase(ColumnBase):  # type: ignore[misc]
         self.arguments = arguments
 
     def __sql__(self, ctx: Context) -> Context:
-        return ctx.sql(getattr(ctx.state.dialect or sqlite, self.name)(*self.arguments))
+        written: Context = ctx.sql(getattr(ctx.state.dialect or sqlite, self.name)(*self.arguments))
+        return written
 
 
 def each(value: Any, names: tuple[str, ...] = ()) -> Phrase:

@@ -11,13 +11,15 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from peewee import DatabaseError, OperationalError, SqliteDatabase
+from peewee import DatabaseError, OperationalError
 
-try:
+from promapp_lite.store.engine.sqlite import Database
+
+fcntl: Any = None
+with contextlib.suppress(ImportError):  # Windows has none
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LOCK = "write.lock"
 WAIT_SECONDS = 10  # for the turn to write
@@ -92,7 +94,7 @@ class Transaction:
 class Writer:
     """Gives the connection that writes to one thread at a time, a block after the other."""
 
-    def __init__(self, database: SqliteDatabase, path: Path) -> None:
+    def __init__(self, database: Database, path: Path) -> None:
         self.database = database
         self.lock = threading.Lock()  # the connection, and all below
         self.processes = WriterLock(path)

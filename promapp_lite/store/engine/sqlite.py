@@ -47,7 +47,7 @@ class Database(SqliteDatabase):
         super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
 
     def _connect(self) -> Connection:
-        made: Connection = super()._connect()
+        made: Connection = super()._connect()  # type: ignore[misc]
         self.connections.add(made)
         return made
 
