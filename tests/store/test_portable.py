@@ -16,7 +16,7 @@ from promapp_lite.store.access import admins, sessions, setup, tokens
 from promapp_lite.store.activity import auth_failures, cycles, entries, journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import indexes, people, resources, search, undelete
-from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, slots
+from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, params
 from promapp_lite.store.engine import Statement, dialect
 
 WORDS = (
@@ -176,7 +176,7 @@ FILTERS = {
 def test_filters(kind, text):
     """Each shape of filter, listed and counted."""
     tree = filters.parse(kind, text)
-    assert slots(tree) is not None
+    assert params(tree) is not None
     condition = Condition(kind, keyed(tree)).build(tree)
     assert "WHERE" in written(MODEL[kind].select(MODEL[kind].seq).where(condition))
 

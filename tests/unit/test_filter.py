@@ -8,7 +8,7 @@ from peewee import SqliteDatabase
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USERS, Attribute, Path
-from promapp_lite.store.directory.filters import MODEL, Condition, ordering, slots
+from promapp_lite.store.directory.filters import MODEL, Condition, ordering, params
 from promapp_lite.store.engine import Statement
 
 HOSTILE = "x'); DROP TABLE users; --"
@@ -219,7 +219,7 @@ def sql_of(kind, text):
     tree = filters.parse(kind, text)
     model = MODEL[kind]
     statement = Statement(model.select(model.seq).where(Condition(kind).build(tree)))
-    sql, values = statement.bind(PEEWEE, {**slots(tree), "base": "B"})
+    sql, values = statement.bind(PEEWEE, {**params(tree), "base": "B"})
     return sql.partition(" WHERE ")[2], values
 
 

@@ -1,8 +1,8 @@
 """A filter tree as one Peewee condition, and a sort attribute as an ordering.
 
-Every operand becomes a slot, so one compiled statement serves all filters of one shape. Nothing is ever
-left out: what has no column is read from the document with SQLite's JSON functions. Logic is two-valued:
-what is absent equals nothing, so `ne` and `not` hold for it.
+Every operand becomes a bind parameter, so one compiled statement serves all filters of one shape. Nothing is
+ever left out: what has no column is read from the document with the engine's JSON functions. Logic is
+two-valued: what is absent equals nothing, so `ne` and `not` hold for it.
 """
 
 from collections import defaultdict
@@ -71,7 +71,7 @@ def form(operand: Any) -> Any:
 
 
 def operands(tree: Tree) -> list[Any]:
-    """The operands of a tree, in the order in which `Condition` makes their slots."""
+    """The operands of a tree, in the order in which `Condition` makes their bind parameters."""
     if tree[0] in ("and", "or"):
         return [value for part in tree[1] for value in operands(part)]
     if tree[0] in ("not", "has"):
@@ -79,8 +79,8 @@ def operands(tree: Tree) -> list[Any]:
     return list(tree[2:3])
 
 
-def slots(tree: Tree) -> dict[str, Any]:
-    """The values of a tree's slots by name."""
+def params(tree: Tree) -> dict[str, Any]:
+    """The values of a tree's bind parameters by name."""
     return {f"v{number}": value for number, value in enumerate(operands(tree))}
 
 

@@ -12,7 +12,7 @@ from promapp_lite.scim.patch import Document
 from promapp_lite.scim.resource import location
 from promapp_lite.scim.schema import GROUPS, KINDS, USERS
 from promapp_lite.store.activity import journal
-from promapp_lite.store.directory.filters import Condition, of_member, slots
+from promapp_lite.store.directory.filters import Condition, of_member, params
 from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.engine.dialect import element, item, list_of, listed
 from promapp_lite.store.models import Group, Member, User
@@ -114,7 +114,7 @@ def moves(step: Step) -> list[tuple[str, Statement, dict[str, Any]]]:
     """The statements of a step with their values; a filter over members is rare and compiled each time."""
     if step.tree is not None:
         chosen = IN_GROUP.where(Condition(GROUPS).build(step.tree, of_member))
-        return [("remove", Statement(chosen), slots(step.tree))]
+        return [("remove", Statement(chosen), params(step.tree))]
     values = {"ids": jsonio.dumps(step.ids)}
     if step.names:
         values["pairs"] = jsonio.dumps([(id, step.names.get(id)) for id in step.ids])

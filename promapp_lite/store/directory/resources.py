@@ -20,7 +20,7 @@ from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import groups, indexes, search, users
-from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, shape, slots
+from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, params, shape
 from promapp_lite.store.engine import QueryTimeout, Statement, Store, param
 from promapp_lite.store.models import Member, Resource, User
 
@@ -121,7 +121,7 @@ def get(store: Store, kind: Kind, id: str) -> Row:
 
 def page(store: Store, kind: Kind, query: Query) -> Page:
     """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
-    values = slots(query.tree) if query.tree else {}
+    values = params(query.tree) if query.tree else {}
     if query.tree:
         indexes.note(store, kind, query.tree)
     values["base"] = query.base
