@@ -87,8 +87,15 @@ class Transaction:
 
     def __init__(self) -> None:
         self.blocks = 0
-        self.ended = threading.Event()
+        self.left: list[threading.Lock] = []  # one held for each thread that waits for the end
         self.failure: BaseException | None = None
+
+    def leave(self) -> threading.Lock:
+        """A lock that is free once the transaction has ended; half the work of an Event."""
+        held = threading.Lock()
+        held.acquire()
+        self.left.append(held)
+        return held
 
 
 class Writer:
@@ -139,28 +146,31 @@ class Writer:
         A block that failed is undone alone. A transaction that SQLite has undone, or that cannot be
         committed, has failed for every thread that was in it.
         """
+        held = None
         try:
             if error is not None:
                 self.undo(joined, error)
             if joined is self.transaction and (not self.waiting or joined.blocks >= MAX_BLOCKS):
                 self.commit(joined)
+            elif joined is self.transaction and error is None:
+                held = joined.leave()
         finally:
             self.thread = None
             self.lock.release()
-        if error is None:
-            self.wait_for_commit(joined)
+        if held is not None:
+            self.wait_for_commit(joined, held)
+        if error is None and joined.failure is not None:
+            raise CommitFailed(str(joined.failure)) from joined.failure
 
-    def wait_for_commit(self, joined: Transaction) -> None:
-        """Return once it is committed, by whomever; raises what made that fail."""
-        while not joined.ended.wait(COMMIT_SECONDS):
+    def wait_for_commit(self, joined: Transaction, held: threading.Lock) -> None:
+        """Return once the transaction has ended, by whomever."""
+        while not held.acquire(timeout=COMMIT_SECONDS):
             if self.lock.acquire(blocking=False):  # who waited has given up
                 try:
                     if joined is self.transaction:
                         self.commit(joined)
                 finally:
                     self.lock.release()
-        if joined.failure is not None:
-            raise CommitFailed(str(joined.failure)) from joined.failure
 
     def begin(self, end: float) -> Transaction:
         """Begin a transaction that no other process writes beside."""
@@ -203,7 +213,8 @@ class Writer:
             if self.database.connection().in_transaction:
                 self.execute("ROLLBACK")
         self.processes.release()
-        joined.ended.set()
+        for held in joined.left:
+            held.release()
 
     def execute(self, sql: str) -> None:
         """A statement that begins or ends something."""
