@@ -100,17 +100,14 @@ def names(size: int) -> list[str]:
 def plant(folder: Path, people: int) -> Seeded:
     """Fill a data folder of ours through the store, in one transaction; kept as seed.json beside it."""
     store = opening.open_store(folder)
-
-    def work() -> Seeded:
+    with store.write():
         ids = [make(store, USERS, person(n)) for n in range(people + people // (ALONE - 1))]
         joined = [id for n, id in enumerate(ids) if n % ALONE]
         groups = {
             size: [make(store, GROUPS, group(name, joined[:size])) for name in names(size)]
             for size in group_sizes(people)
         }
-        return Seeded(ids, groups)
-
-    seeded = store.transact(work)
+        seeded = Seeded(ids, groups)
     indexer.catch_up(store)
     store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()

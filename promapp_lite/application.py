@@ -39,7 +39,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = limits.BODY
     app.url_map.merge_slashes = False
     app.extensions["settings"] = settings
-    app.extensions["store"] = store or open_store(settings.data_dir)
+    app.extensions["store"] = store or open_store(settings.data_dir, settings.index)
     app.extensions["probes"] = {}
     app.extensions["denials"] = Denials(app.extensions["store"])
     for room in (ops, api, console):  # operation first, so that its clock starts first

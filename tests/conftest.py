@@ -16,8 +16,9 @@ from helpers.browser import Browser
 
 from promapp_lite.application import create_app
 from promapp_lite.config import Settings
-from promapp_lite.store import engine, opening
+from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.engine import sqlite
 
 # A shell that starts us in the background lets us ignore Ctrl-C, and so would every program we start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -46,7 +47,7 @@ def empty_data(tmp_path_factory):
 @pytest.fixture
 def store(tmp_path, empty_data, monkeypatch):
     """An empty, migrated database with one admin, `ada`; it does not wait for the disk."""
-    monkeypatch.setitem(engine.PRAGMAS, "synchronous", "off")
+    monkeypatch.setitem(sqlite.PRAGMAS, "synchronous", "off")
     shutil.copytree(empty_data, tmp_path / "data", dirs_exist_ok=True)
     opened = opening.open_store(tmp_path / "data")
     yield opened

@@ -15,7 +15,7 @@ from promapp_lite.scim.body import read_json
 from promapp_lite.scim.refusals import BY_STATUS, refuse
 from promapp_lite.scim.schema import Kind
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 log = logging.getLogger("promapp_lite")
 
@@ -59,8 +59,9 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     """Keep a failure; where even that cannot be written, the answer still goes out."""
     facts = facts | journal.refused(error)
     try:
-        api.store.transact(lambda: journal.record(api.store, api.caller, "fail", error.status, **facts))
-    except FAULTS as fault:
+        with api.store.write():
+            journal.record(api.store, api.caller, "fail", error.status, **facts)
+    except DB_ERRORS as fault:
         log.error("database: %s", first_fault(fault))
 
 

@@ -12,7 +12,7 @@ from promapp_lite.api import bulk, discovery, errors, resources, search
 from promapp_lite.api.authenticate import NAMES, authenticate
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.schema import KINDS, Kind
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ROUTES: tuple[tuple[str, str, Callable[..., Response], Kind | None], ...] = (
@@ -62,7 +62,7 @@ def blueprint() -> Blueprint:
     api.before_request(authenticate)
     api.register_error_handler(ScimError, errors.answer)
     api.register_error_handler(HTTPException, errors.from_http)
-    for fault in FAULTS:
+    for fault in DB_ERRORS:
         api.register_error_handler(fault, errors.from_database)
     api.register_error_handler(Exception, errors.from_bug)
     for path, methods, view, kind in ROUTES:

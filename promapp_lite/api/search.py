@@ -132,4 +132,5 @@ def note_probe(api: Api, kind: Kind, tree: Tree | None) -> None:
     if caller.started - seen.get(caller.token_id, -PROBE_SECONDS) < PROBE_SECONDS:
         return
     seen[caller.token_id] = caller.started
-    api.store.transact(lambda: journal.record(api.store, caller, "test", 200, resource_type=kind.name))
+    with api.store.write():
+        journal.record(api.store, caller, "test", 200, resource_type=kind.name)

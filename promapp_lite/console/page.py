@@ -13,7 +13,7 @@ from promapp_lite.console.format import SCOPES, ago, amount, days_left
 from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
-from promapp_lite.store.activity.cycles import Run
+from promapp_lite.store.activity.cycles import Cycle
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
@@ -90,7 +90,7 @@ def setup_part() -> dict[str, Any]:
     }
 
 
-def sentence(run: Run | None) -> str:
+def sentence(run: Cycle | None) -> str:
     """How the last cycle went, in words."""
     if run is None:
         return "Azure AD has not connected yet."
@@ -161,7 +161,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "activity": activity_part,
     "health": health_part,
 }
-STATES: tuple[tuple[str, Callable[[Run | None], bool]], ...] = (  # of provisioning: the first that holds
+STATES: tuple[tuple[str, Callable[[Cycle | None], bool]], ...] = (  # of provisioning: the first that holds
     ("new", lambda run: run is None),
     ("late", lambda run: run is not None and seconds_since(run.ended) > LATE),
     ("failed", lambda run: run is not None and run.failed > 0),

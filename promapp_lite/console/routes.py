@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from promapp_lite.console import errors, format, session, sign_in, views
 from promapp_lite.console.headers import nonce, with_headers
 from promapp_lite.console.page import here
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 ID = "int(max=9223372036854775807):id"
 ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
     session.init_app(app)
     app.register_blueprint(blueprint())
     app.register_error_handler(HTTPException, errors.from_http)
-    for fault in FAULTS:
+    for fault in DB_ERRORS:
         app.register_error_handler(fault, errors.from_database)
     app.register_error_handler(Exception, errors.from_bug)
 

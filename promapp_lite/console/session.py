@@ -18,7 +18,7 @@ from werkzeug.local import LocalProxy
 from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, setup
 from promapp_lite.store.activity import indexer
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 COOKIE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 PUBLIC = ("console.sign_in", "console.first_admin", "console.favicon")
@@ -103,7 +103,7 @@ def require_session() -> Any:
     if request.method == "POST":
         csrf.protect()
     if g.visitor is not None:
-        with suppress(*FAULTS):  # on a full disk the page shows what it can
+        with suppress(*DB_ERRORS):  # on a full disk the page shows what it can
             indexer.catch_up(store())
     if g.visitor is not None or request.endpoint in PUBLIC:
         return None

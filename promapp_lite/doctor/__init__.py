@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("listener", listeners.listeners),
     ("clock", machine.clock_ahead),
     ("disk", machine.disk),
+    ("index", machine.searches),
     ("Tenant URL", tenant_url.tenant_url),
 )
 

@@ -7,8 +7,7 @@ from promapp_lite.config import Settings
 from promapp_lite.doctor.result import Result
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.engine import FAULTS
-from promapp_lite.store.snapshots import copies
+from promapp_lite.store.engine import DB_ERRORS, sqlite
 
 
 def folder(settings: Settings) -> Iterator[Result]:
@@ -29,12 +28,12 @@ def database(settings: Settings) -> Iterator[Result]:
     """Whether the database is sound and of a schema this program knows."""
     file = settings.data_dir / opening.DATABASE
     try:
-        copies.prove(file)
-        found = copies.reading(file)
+        sqlite.integrity_check(file)
+        found = sqlite.read_only(file)
         with found.connection_context():
             known = opening.steps(found)
         opening.refuse_newer(file, known)
-    except FAULTS as error:
+    except DB_ERRORS as error:
         yield Result("fail", str(error), "promapp-lite restore with the last good backup")
     except UserError as refusal:
         yield Result("fail", str(refusal), "install the newer promapp-lite")

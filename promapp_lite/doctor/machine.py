@@ -1,4 +1,4 @@
-"""Clock and disk."""
+"""Clock, disk, and searches that no index helps."""
 
 import contextlib
 import shutil
@@ -8,9 +8,9 @@ from promapp_lite import clock
 from promapp_lite.config import Settings
 from promapp_lite.doctor.result import Result
 from promapp_lite.store import opening
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.directory import indexes
+from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.store.models import Activity
-from promapp_lite.store.snapshots import copies
 
 LOW = 500 * 1024 * 1024
 BEGINNING = "2026-01-01"  # no right clock is before it
@@ -28,8 +28,8 @@ def clock_ahead(settings: Settings) -> Iterator[Result]:
 
 def last_activity(settings: Settings) -> str:
     """When the last request was written down, "" where none can be read."""
-    database = copies.reading(settings.data_dir / opening.DATABASE)
-    with contextlib.suppress(*FAULTS), database.connection_context():
+    database = sqlite.read_only(settings.data_dir / opening.DATABASE)
+    with contextlib.suppress(*DB_ERRORS), database.connection_context():
         newest = Activity.select(Activity.at).order_by(Activity.at.desc())
         return newest.bind(database).scalar() or ""
     return ""
@@ -44,3 +44,12 @@ def disk(settings: Settings) -> Iterator[Result]:
         yield Result("warn", found, f"free some space: {wanted // 1024**2:,} MB are wanted, or writes stop")
     else:
         yield Result("ok", found)
+
+
+def searches(settings: Settings) -> Iterator[Result]:
+    """Whether people are often searched by an attribute without an index."""
+    store = Store(settings.data_dir / opening.DATABASE)
+    with contextlib.suppress(*DB_ERRORS), contextlib.closing(store):
+        for each in indexes.undeclared(store):
+            found = f"{each.path} was searched by {each.searches:,} times in a day and has no index"
+            yield Result("warn", found, f"add to config.toml: {each.setting}")

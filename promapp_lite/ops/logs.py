@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from promapp_lite import clock, jsonio
-from promapp_lite.store.engine import FAULTS
+from promapp_lite.store.engine import DB_ERRORS
 
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -40,6 +40,6 @@ def leave_out_origins() -> None:
 
 def first_fault(error: BaseException) -> BaseException:
     """The fault that began it: on a full disk SQLite undoes a transaction itself, and again it cannot."""
-    while isinstance(error.__context__, FAULTS):
+    while isinstance(error.__context__, DB_ERRORS):
         error = error.__context__
     return error

@@ -40,6 +40,8 @@ class Channel(HTTPChannel):
     reads nothing holds no thread and little memory.
     """
 
+    request: Any = None  # the one that has not come whole yet
+    sent_continue = False
     unparsed = b""
     share = ""  # whether its request is WAITING for its caller to have fewer threads, or READY again
     early = False  # refused before all of it had come
@@ -243,6 +245,7 @@ def place(address: Any) -> str:
 class Server(TcpWSGIServer):
     """A listener. It accepts everybody: beyond a limit the connection that has waited longest is closed."""
 
+    accepting = False
     connections = limits.CONNECTIONS  # at most in this process
     per_address = limits.CONNECTIONS_PER_ADDRESS
     exempt: frozenset[str] = frozenset()  # addresses of trusted proxies

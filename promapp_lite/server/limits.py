@@ -1,11 +1,10 @@
 """The limits of serving HTTP: how long a client may take, and how much of the service one may hold."""
 
-from typing import NamedTuple
+import importlib
+import sys
+from typing import Any, NamedTuple
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+resource: Any = None if sys.platform == "win32" else importlib.import_module("resource")
 
 # Each wait ends. Rates are those of Kestrel: after a few seconds a client keeps up or is dropped.
 HANDSHAKE_SECONDS = 10
@@ -61,4 +60,4 @@ def connections() -> int:
     if resource is None:
         return SELECT_DESCRIPTORS - 32
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(32, min(CONNECTIONS, (allowed - SPARE_DESCRIPTORS) // 2))
+    return int(max(32, min(CONNECTIONS, (allowed - SPARE_DESCRIPTORS) // 2)))

@@ -26,9 +26,8 @@ from promapp_lite.server.listeners import Listener, listeners
 from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
-from promapp_lite.store.engine import Store
+from promapp_lite.store.engine import Store, sqlite
 from promapp_lite.store.opening import open_store, serving_lock
-from promapp_lite.store.snapshots import copies
 from promapp_lite.system import certificates, frozen
 
 log = logging.getLogger("promapp_lite")
@@ -73,7 +72,7 @@ def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; UserError where it cannot begin."""
     opened = listeners(settings)
     supervisor.possible(settings.processes)
-    store = open_store(settings.data_dir)
+    store = open_store(settings.data_dir, settings.index)
     with serving_lock(settings.data_dir):
         shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
         bound = [(listener, listener.bind()) for listener in opened]
@@ -92,7 +91,7 @@ def run(settings: Settings) -> None:
 
 def tell_log(database: Path) -> None:
     """Say so where a copy of the database alone would lack what was written last."""
-    if left := copies.left_open(database):
+    if left := sqlite.left_open(database):
         log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
 
 
@@ -124,7 +123,8 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
 
     def work(number: int) -> None:
         board.join(number)
-        serve_here(settings, open_store(settings.data_dir), bound, shown, board)
+        store = open_store(settings.data_dir, settings.index)
+        serve_here(settings, store, bound, shown, board)
 
     with multiprocess.counted_together():
         supervisor.run(board, work, [sock for _, sock in bound])

@@ -13,6 +13,8 @@ from promapp_lite.scim.refusals import HTTP, refuse
 class Answer(WSGITask):
     """An answer whose head and body leave in one piece: one system call, one packet, one TLS record."""
 
+    wrote_header = False
+
     def start(self) -> None:
         """Begin; while the service stops each answer is its connection's last."""
         super().start()

@@ -80,7 +80,7 @@ class Admin(Model):
     name = TextField()
     name_key = TextField(unique=True)
     password = TextField(null=True)
-    active = BooleanField(default=True)
+    active = BooleanField()
     created = TextField()
 
     class Meta:
@@ -111,7 +111,8 @@ class Activity(Model):
 
     `code` names the row of `scim/refusals.py` by which it was refused, `facts` holds the values of its texts.
 
-    `times` is more than 1 only for refused tokens: one row a minute and address counts them.
+    `times` is more than 1 only for refused tokens: one row a minute and address counts them. `indexed` says
+    whether the words and cycles know the row, see `activity.indexer`.
     """
 
     id = AutoField()
@@ -131,7 +132,8 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
-    times = IntegerField(default=1)
+    times = IntegerField()
+    indexed = BooleanField()
     code = TextField(null=True)
     facts = TextField(null=True)
 
@@ -144,7 +146,13 @@ def rare() -> Node:
     return Activity.action != SQL("'update'")
 
 
+def unindexed() -> Node:
+    """Rows that the words and cycles do not know yet: an index holds just these."""
+    return ~Activity.indexed  # type: ignore[no-any-return]
+
+
 Activity.add_index(Activity.index(Activity.action, name="activity_action", where=rare()))
+Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=unindexed()))
 
 
 class Cycle(Model):
@@ -156,13 +164,13 @@ class Cycle(Model):
     ended = TextField()
     first = IntegerField()
     last = IntegerField()
-    tested = IntegerField(default=0)
-    created = IntegerField(default=0)
-    updated = IntegerField(default=0)
-    enabled = IntegerField(default=0)
-    disabled = IntegerField(default=0)
-    deleted = IntegerField(default=0)
-    failed = IntegerField(default=0)
+    tested = IntegerField()
+    created = IntegerField()
+    updated = IntegerField()
+    enabled = IntegerField()
+    disabled = IntegerField()
+    deleted = IntegerField()
+    failed = IntegerField()
 
     class Meta:
         table_name = "cycle"
@@ -185,14 +193,18 @@ class Word(Model):
         without_rowid = True
 
 
-class Mark(Model):
-    """How far something has come that follows a table: `position` is the last row it has seen."""
+class SearchCount(Model):
+    """How often an attribute without an index was searched by in a day, see `directory.indexes`."""
 
-    name = TextField(primary_key=True)
-    position = IntegerField()
+    day = TextField()
+    resource_type = TextField()
+    path = TextField()
+    searches = IntegerField()
 
     class Meta:
-        table_name = "mark"
+        table_name = "search_count"
+        primary_key = CompositeKey("day", "resource_type", "path")
+        without_rowid = True
 
 
 class Session(Model):
@@ -244,7 +256,7 @@ MODELS = (
     Activity,
     Cycle,
     Word,
-    Mark,
+    SearchCount,
     Session,
     Setup,
     Attempt,

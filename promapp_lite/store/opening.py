@@ -1,20 +1,22 @@
 """Opening the data folder: made, brought to this program's schema under a lock, or refused."""
 
+import importlib
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Migration, Runner
 
 from promapp_lite.errors import UserError
+from promapp_lite.store.directory import indexes
 from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import copies
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+fcntl: Any = None if sys.platform == "win32" else importlib.import_module("fcntl")
 
 DATABASE = "promapp-lite.db"
 SERVING = "serve.lock"
@@ -41,14 +43,20 @@ def create(folder: Path) -> Store:
     return open_store(folder)
 
 
-def open_store(folder: Path) -> Store:
-    """Open the database, migrated; UserError where there is none, or it is damaged, or too new."""
+def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:
+    """Open the database, migrated; UserError where there is none, or it is damaged, or too new.
+
+    With `index` it gets the indexes of those attributes, and no others that were declared once.
+    """
+    wanted = None if index is None else indexes.wanted(index)
     if not exists(folder):
         raise UserError(f"There is no data in {folder} yet: run promapp-lite init first.")
     store = Store(folder / DATABASE)
     try:
         with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
             migrate(store)
+            if wanted is not None:
+                indexes.declare(store, wanted)
     except Timeout:
         raise UserError(
             f"Another promapp-lite has been migrating {folder} for {LOCK_SECONDS} seconds."

@@ -126,7 +126,7 @@ def test_a_search_that_takes_too_long(send, monkeypatch):
     for number in range(30):
         send("POST", "/Users", {"userName": f"u{number}", "x": ["y" * 1000] * 100})
     monkeypatch.setattr(limits, "SEARCH_SECONDS", -1)
-    monkeypatch.setattr("promapp_lite.store.engine.STEPS", 10)
+    monkeypatch.setattr("promapp_lite.store.engine.sqlite.STEPS", 10)
     answer = send("GET", "/Users?filter=x co %22z%22")
     assert (answer.status, answer.json["scimType"]) == (400, "tooMany")
     assert "userName" in answer.json["detail"]
@@ -153,8 +153,8 @@ def test_a_page_broken_off_while_its_rows_are_fetched(send, monkeypatch):
     for number in range(50):
         send("POST", "/Users", {"userName": f"u{number}", "x": ["y" * 1000] * 50})
     asked = iter([0.0, *[0.0] * 20, *[1e9] * 10_000])
-    monkeypatch.setattr("promapp_lite.store.engine.time.monotonic", lambda: next(asked))
-    monkeypatch.setattr("promapp_lite.store.engine.STEPS", 10)
+    monkeypatch.setattr("promapp_lite.store.engine.sqlite.time.monotonic", lambda: next(asked))
+    monkeypatch.setattr("promapp_lite.store.engine.sqlite.STEPS", 10)
     answer = send("GET", "/Users?filter=x pr&count=50")
     assert (answer.status, answer.json["scimType"]) == (400, "tooMany")
 

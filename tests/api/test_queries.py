@@ -202,8 +202,8 @@ def steps(store, send):
         connection = store.database.connection()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(limits, "SEARCH_SECONDS", 1000)
-            patch.setattr(engine, "STEPS", 100)
-            patch.setattr(engine.time, "monotonic", lambda: seen.append(1) or 0)
+            patch.setattr(engine.sqlite, "STEPS", 100)
+            patch.setattr(engine.sqlite.time, "monotonic", lambda: seen.append(1) or 0)
             answer = send("GET", f"/Users?filter={quote(text)}")
         assert answer.status == 200, answer.json
         assert connection is store.database.connection()

@@ -164,7 +164,6 @@ def test_restoring_a_person(store, send, ada):
     before = send("GET", f"/Users/{user}").json
     send("DELETE", f"/Users/{user}")
     send("DELETE", f"/Groups/{groups[2]}")
-    store.transact(lambda: None)
     row = store.database.execute_sql(
         "SELECT id FROM activity WHERE resource_id = ? AND action = 'delete'", (user,)
     )
@@ -231,12 +230,7 @@ def test_the_words_are_of_the_document():
 def test_search_probes_words_of_one_person(store):
     """Further words are looked for at one person at a time, never through a whole range of the index."""
     query, position = people.LISTS["people"][1:3]
-    statement = search.finding("User", 3, search.Hashed(query, position))
-    values = {f"{name}{n}": "a" for name in ("start", "stop") for n in range(3)} | {
-        "kind": "User",
-        "limit": 1,
-    }
-    sql, held = statement.bind(store.database, values)
+    sql, held = search.finding("User", ["a", "b", "c"], query, position).limit(1).sql()
     plan = [row[3] for row in store.database.execute_sql("EXPLAIN QUERY PLAN " + sql, held).fetchall()]
     assert [step for step in plan if "key>?" in step] == [plan[0]]
     assert sum("(kind=? AND seq=?)" in step for step in plan) == 3

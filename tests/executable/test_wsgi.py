@@ -41,8 +41,8 @@ def data(tmp_path, empty_data):
     token = tokens.create(store, "tests", "scim", 30, admins.owner(store, None).id)
     for number in range(2):
         store.database.execute_sql(
-            "INSERT INTO activity (at, method, path, action, status, ms, times) "
-            "VALUES (?, 'GET', '/old', 'test', 200, 1, 1)",
+            "INSERT INTO activity (at, method, path, action, status, ms, times, indexed) "
+            "VALUES (?, 'GET', '/old', 'test', 200, 1, 1, 1)",
             (f"2020-01-01T00:00:0{number}.000Z",),
         )
     store.close()

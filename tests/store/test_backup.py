@@ -13,6 +13,7 @@ import pytest
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.engine import sqlite
 from promapp_lite.store.models import User
 from promapp_lite.store.snapshots import backup, copies
 
@@ -41,7 +42,7 @@ def test_it_works(store, people, tmp_path):
     kept = backup.restore(store.path.parent, tmp_path / "copy.db")
     assert ids(store) == before
     store.close()
-    with copies.reading(kept).connection_context():
+    with sqlite.read_only(kept).connection_context():
         pass
     with contextlib.closing(sqlite3.connect(kept)) as database:
         assert len(database.execute("SELECT id FROM users").fetchall()) == 5
@@ -53,7 +54,8 @@ def test_a_backup_holds_what_was_acknowledged(store, tmp_path):
 
     def write():
         while not ended.is_set():
-            store.transact(lambda: User.insert(row(len(acknowledged))).execute(store.writer))
+            with store.write():
+                User.insert(row(len(acknowledged))).execute(store.writer)
             acknowledged.append(1)
         store.close()
 
@@ -198,7 +200,7 @@ def test_a_damaged_database_is_replaced_and_kept(store, tmp_path):
     broken = store.path.read_bytes()
     kept = backup.restore(store.path.parent, tmp_path / "copy.db")
     assert kept.read_bytes() == broken
-    assert opening.open_store(store.path.parent).run(admins.LIST).fetchall()
+    assert admins.listed(opening.open_store(store.path.parent))
 
 
 def test_onto_a_new_machine(store, people, tmp_path):
@@ -274,10 +276,10 @@ def test_one_of_several_processes_does_it(store, monkeypatch, caplog):
 def test_a_copy_that_stops_half_way_leaves_nothing(store, tmp_path, monkeypatch):
     """A copy that is found damaged gets no name."""
 
-    def prove(_):
-        raise copies.DatabaseError("a fault")
+    def integrity_check(_):
+        raise sqlite.DatabaseError("a fault")
 
-    monkeypatch.setattr(copies, "prove", prove)
+    monkeypatch.setattr(copies, "integrity_check", integrity_check)
     with pytest.raises(UserError, match="a fault"):
         backup.backup(store, tmp_path / "copy.db")
     assert not list(tmp_path.glob("copy*"))

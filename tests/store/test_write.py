@@ -1,50 +1,70 @@
-"""Writing together: what several threads ask for goes to the disk at once, each kept or undone by itself."""
+"""Writing: a block is kept whole, durably, or not at all; several threads are committed together."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
-from peewee import OperationalError
+from peewee import DatabaseError, OperationalError
 
 from promapp_lite.ops.logs import first_fault
-from promapp_lite.store import engine
 from promapp_lite.store.access import tokens
+from promapp_lite.store.engine import DB_ERRORS, group_commit
+from promapp_lite.store.engine.group_commit import WriterLock, WriteTimeout
 
 
-def keep(store, name):
-    """A piece of writing: one row of that name."""
-    return lambda: (
-        store.writer.execute_sql("INSERT INTO mark (name, position) VALUES (?, 1)", (name,)) and name
-    )
+def put(store, name):
+    """Write one row of that name, inside a block."""
+    store.writer.execute_sql("INSERT INTO setup (digest, expires) VALUES (?, '')", (name,))
 
 
 def kept(store):
     """The names that are there."""
-    return [name for (name,) in store.database.execute_sql("SELECT name FROM mark ORDER BY name").fetchall()]
+    sql = "SELECT digest FROM setup ORDER BY digest"
+    return [name for (name,) in store.database.execute_sql(sql).fetchall()]
+
+
+def until(true):
+    """Wait until it is so, ten seconds at most."""
+    end = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 @pytest.fixture
 def together(store):
-    """together(work, …): each asked for by a thread of its own, all waiting at once; how each went."""
+    """together(work, …): each in a block of a thread of its own; all wait while the first is in its block.
+
+    How each went: what it raised, and which names its thread saw once the block was left.
+    """
 
     def together(*works):
-        found = [SimpleNamespace(result=None, error=None) for _ in works]
+        found = [SimpleNamespace(error=None, seen=None) for _ in works]
+        entered, go_on = threading.Event(), threading.Event()
 
         def ask(number):
             try:
-                found[number].result = store.transact(works[number])
+                with store.write():
+                    entered.set()
+                    go_on.wait(10)
+                    works[number]()
+                found[number].seen = kept(store)
             except Exception as error:
                 found[number].error = error
+            store.disconnect()
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(works))]
-        with store.lock:
-            for number, thread in enumerate(threads, 1):
-                thread.start()
-                while len(store.turns) < number:
-                    pass
+        threads[0].start()
+        entered.wait(10)
+        for number, thread in enumerate(threads[1:], 1):
+            thread.start()
+            until(lambda: store.waiting == number)  # noqa: B023
+        go_on.set()
         for thread in threads:
             thread.join(30)
         return found
@@ -62,113 +82,198 @@ def statements(store):
 
 
 def test_several_are_one_transaction(store, together, statements):
-    """Eight threads, eight results, one commit."""
-    found = together(*(keep(store, f"n{number}") for number in range(8)))
-    assert [each.result for each in found] == kept(store) == [f"n{number}" for number in range(8)]
+    """Eight threads, one commit, and none goes on before it."""
+    names = [f"n{number}" for number in range(8)]
+    found = together(*(lambda name=name: put(store, name) for name in names))
+    assert [each.seen for each in found] == [names] * 8
     assert statements.count("BEGIN IMMEDIATE") == statements.count("COMMIT") == 1
+
+
+def test_a_transaction_has_an_end(store, together, statements, monkeypatch):
+    """However many wait, some of them are committed before the others begin."""
+    monkeypatch.setattr(group_commit, "MAX_BLOCKS", 3)
+    together(*(lambda number=number: put(store, f"n{number}") for number in range(9)))
+    assert len(kept(store)) == 9 and statements.count("COMMIT") >= 3
 
 
 def test_one_alone_needs_no_savepoint(store, statements):
     """What waits with nobody is a transaction of its own."""
-    assert store.transact(keep(store, "one")) == "one"
+    with store.write():
+        put(store, "one")
     assert [each.split(" ")[0] for each in statements] == ["BEGIN", "INSERT", "COMMIT"]
 
 
 @pytest.mark.parametrize("bad", [0, 1, 2])
 def test_a_fault_is_its_own(store, together, bad):
-    """The one that fails raises in its own thread and leaves nothing; the others are kept."""
+    """The block that fails raises in its own thread and leaves nothing; the others are kept."""
 
     def fail():
-        keep(store, "half")()
+        put(store, "half")
         raise KeyError("mine")
 
-    works = [keep(store, f"n{number}") for number in range(3)]
+    works = [lambda number=number: put(store, f"n{number}") for number in range(3)]
     works[bad] = fail
     found = together(*works)
     assert [isinstance(each.error, KeyError) for each in found] == [number == bad for number in range(3)]
     assert kept(store) == [f"n{number}" for number in range(3) if number != bad]
 
 
-def test_what_cannot_be_committed_is_nobodys(store, together, monkeypatch):
-    """A commit that fails is told to all who waited for it, and nothing is there."""
+def test_what_cannot_be_committed_is_nobodys(store, together):
+    """A commit that fails is raised in every thread that was in it, and nothing is there."""
+    store.writer.execute_sql(
+        "CREATE TABLE bound (name TEXT REFERENCES setup (digest) DEFERRABLE INITIALLY DEFERRED)"
+    )
 
-    def full():
-        raise OperationalError("database or disk is full")
+    def refused_at_commit():
+        store.writer.execute_sql("INSERT INTO bound VALUES ('nobody')")
 
-    monkeypatch.setattr(store.writer, "commit", full)
-    found = together(keep(store, "a"), keep(store, "b"))
-    assert [str(each.error) for each in found] == ["database or disk is full"] * 2
-    monkeypatch.undo()
+    found = together(lambda: put(store, "a"), refused_at_commit, lambda: put(store, "b"))
+    assert [str(each.error) for each in found] == ["FOREIGN KEY constraint failed"] * 3
+    assert all(isinstance(each.error, DatabaseError) for each in found)
     assert kept(store) == []
-    assert store.transact(keep(store, "later")) == "later"
+    with store.write():
+        put(store, "later")
+    assert kept(store) == ["later"]
 
 
 def test_what_sqlite_undid_is_nobodys(store, together):
-    """A full disk undoes the transaction in the middle: what comes after must not be kept by itself."""
+    """A full disk undoes the transaction in the middle: what came before is not kept, nor acknowledged."""
 
     def fill():
         pages = store.writer.execute_sql("PRAGMA page_count").fetchone()[0]
         store.writer.execute_sql(f"PRAGMA max_page_count = {pages}")
-        store.writer.execute_sql("INSERT INTO mark (name, position) VALUES (?, 1)", ("x" * 100_000,))
+        put(store, "x" * 100_000)
 
-    found = together(keep(store, "a"), fill, keep(store, "b"))
-    assert all(isinstance(each.error, OperationalError) for each in found)
-    assert {str(first_fault(each.error)) for each in found} == {"database or disk is full"}
-    assert kept(store) == []
+    names = ["a", "b", "c"]  # the first begins the transaction, the others come before or after who fills it
+    *found, filled = together(*(lambda name=name: put(store, name) for name in names), fill)
+    failed = [each.error for each in [*found, filled] if each.error]
+    assert {str(first_fault(error)) for error in failed} == {"database or disk is full"}
+    assert all(isinstance(error, OperationalError) for error in failed)
+    assert found[0].error and filled.error
+    assert kept(store) == [name for name, each in zip(names, found, strict=True) if not each.error]
     store.writer.execute_sql("PRAGMA max_page_count = 1000000")
-    assert store.transact(keep(store, "later")) == "later"
+    with store.write():
+        put(store, "later")
+    assert "later" in kept(store)
 
 
 def test_within_another(store):
-    """What is asked for inside a transaction is part of it."""
-
-    def outer():
-        keep(store, "outer")()
-        store.transact(keep(store, "inner"))
+    """A block inside another is part of that, and undone alone where its error is caught there."""
+    with pytest.raises(KeyError), store.write():
+        put(store, "outer")
+        with store.write():
+            put(store, "inner")
         raise KeyError
-
-    with pytest.raises(KeyError):
-        store.transact(outer)
     assert kept(store) == []
+    with store.write():
+        put(store, "outer")
+        with pytest.raises(KeyError), store.write():
+            put(store, "inner")
+            raise KeyError
+    assert kept(store) == ["outer"]
 
 
 def test_reads_see_what_was_acknowledged(store):
     """Another thread's connection sees a write as soon as it is answered; the writer sees it before."""
-    seen = []
 
-    def work():
-        tokens.create(store, "inside", "scim", 30, 1)
-        seen.append((len(tokens.listed(store)), count(store)))
-
-    def count(store):
+    def count():
         found = []
         reader = threading.Thread(target=lambda: found.append(len(tokens.listed(store))))
         reader.start()
         reader.join()
         return found[0]
 
-    store.transact(work)
-    assert seen == [(1, 0)] and count(store) == 1
+    with store.write():
+        tokens.create(store, "inside", "scim", 30, 1)
+        assert (len(tokens.listed(store)), count()) == (1, 0)
+    assert count() == 1
+
+
+def test_what_is_acknowledged_is_there(store):
+    """Many threads, a fifth of the blocks fail: there is what was acknowledged and nothing else."""
+    acknowledged = []
+
+    def write(number):
+        dice = random.Random(number)
+        for turn in range(40):
+            name = f"{number}-{turn:02}"
+            try:
+                with store.write():
+                    put(store, name)
+                    if dice.random() < 0.2:
+                        raise KeyError
+            except KeyError:
+                continue
+            acknowledged.append(name)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert kept(store) == sorted(acknowledged) and 200 < len(acknowledged) < 320
+
+
+def test_nobody_waits_for_ever(store, monkeypatch):
+    """Who cannot write for ten seconds is told so, in the words of a database that cannot."""
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.05)
+    errors = []
+
+    def wait():
+        try:
+            with store.write():
+                put(store, "late")
+        except DB_ERRORS as error:
+            errors.append(error)
+
+    with store.write():
+        put(store, "mine")
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(30)
+    assert isinstance(errors[0], WriteTimeout) and "other writers" in str(errors[0])
+    assert kept(store) == ["mine"]
+
+
+def test_who_was_left_the_commit_has_gone(store):
+    """A thread that left its commit to one that then gave up commits itself."""
+    store.writing.waiting.add(0)  # as if it were between giving up and saying so
+    with store.write():
+        put(store, "mine")
+    assert kept(store) == ["mine"]
+    store.writing.waiting.discard(0)
 
 
 WAIT = """
 import sys, time
 from pathlib import Path
-from promapp_lite.store import engine
-with engine.OnlyWriter(Path(sys.argv[1])):
-    print("in", flush=True)
-    sys.stdin.read()
+from promapp_lite.store.engine.group_commit import WriterLock
+WriterLock(Path(sys.argv[1])).acquire(0)
+print("in", flush=True)
+sys.stdin.read()
 """
+
+
+@pytest.fixture
+def other(store):
+    """Another process, which is writing."""
+    command = [sys.executable, "-c", WAIT, str(store.path)]
+    started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert started.stdout.readline() == b"in\n"
+    yield started
+    started.communicate(timeout=30)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="one process serves on Windows")
 @pytest.mark.parametrize("end", ["leaves", "is killed"])
-def test_another_process_has_its_turn(store, end):
+def test_another_process_has_its_turn(store, other, end):
     """A process waits for the one that writes, and goes on as soon as that has left or died."""
-    command = [sys.executable, "-c", WAIT, str(store.path)]
-    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert other.stdout.readline() == b"in\n"
-    waiting = threading.Thread(target=store.transact, args=(keep(store, "mine"),))
+
+    def write():
+        with store.write():
+            put(store, "mine")
+
+    waiting = threading.Thread(target=write)
     waiting.start()
     waiting.join(0.2)
     assert waiting.is_alive() and kept(store) == []
@@ -179,7 +284,22 @@ def test_another_process_has_its_turn(store, end):
     assert kept(store) == ["mine"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="one process serves on Windows")
+def test_another_process_never_ends(store, other, monkeypatch):
+    """Waiting for another process has the same end, and the next write is as any other."""
+    monkeypatch.setattr(group_commit, "WAIT_SECONDS", 0.05)
+    with pytest.raises(WriteTimeout), store.write():
+        put(store, "late")
+    other.communicate(timeout=30)
+    with store.write():
+        put(store, "mine")
+    assert kept(store) == ["mine"]
+
+
 def test_without_locks_on_files(store, monkeypatch):
     """Where the system has none, SQLite's own lock is what stands between processes."""
-    monkeypatch.setattr(engine, "fcntl", None)
-    assert store.transact(keep(store, "mine")) == "mine" and kept(store) == ["mine"]
+    monkeypatch.setattr(group_commit, "fcntl", None)
+    with store.write():
+        put(store, "mine")
+    assert kept(store) == ["mine"]
+    WriterLock(store.path).release()

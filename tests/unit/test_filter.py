@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USERS, Attribute, Path
-from promapp_lite.store.directory.filters import MODEL, Condition, ordering, slots
+from promapp_lite.store.directory.filters import MODEL, Condition, ordering, params
 from promapp_lite.store.engine import Statement
 
 HOSTILE = "x'); DROP TABLE users; --"
@@ -220,7 +220,7 @@ def sql_of(kind, text):
     tree = filters.parse(kind, text)
     model = MODEL[kind]
     statement = Statement(model.select(model.seq).where(Condition(kind).build(tree)))
-    sql, values = statement.bind(PEEWEE, {**slots(tree), "base": "B"})
+    sql, values = statement.bind(PEEWEE, {**params(tree), "base": "B"})
     return sql.partition(" WHERE ")[2], values
 
 
@@ -228,9 +228,9 @@ KEY = '("t1"."user_key" = ?)'
 DEPARTMENT = f'$."{ENTERPRISE}"."department"'
 CLAUSES = {
     (USERS, 'userName eq "Ada"'): (KEY, ["ada"]),
-    (USERS, 'userName ne "Ada"'): (f"(COALESCE({KEY}, ?) = ?)", ["ada", 0, 0]),
+    (USERS, 'userName ne "Ada"'): (f"({KEY} IS NOT TRUE)", ["ada"]),
     (USERS, 'not (userName ne "Ada")'): (KEY, ["ada"]),
-    (USERS, 'not (userName eq "Ada")'): (f"(COALESCE({KEY}, ?) = ?)", ["ada", 0, 0]),
+    (USERS, 'not (userName eq "Ada")'): (f"({KEY} IS NOT TRUE)", ["ada"]),
     (USERS, 'userName gt "a"'): ('("t1"."user_key" > ?)', ["a"]),
     (USERS, 'userName ge "a"'): ('("t1"."user_key" >= ?)', ["a"]),
     (USERS, 'userName lt "a"'): ('("t1"."user_key" < ?)', ["a"]),
@@ -238,7 +238,7 @@ CLAUSES = {
     (USERS, 'userName co "%"'): ('(instr("t1"."user_key", ?) > ?)', ["%", 0]),
     (USERS, 'userName sw "_"'): ('(substr("t1"."user_key", ?, length(?)) = ?)', [1, "_", "_"]),
     (USERS, "externalId pr"): ('("t1"."external_id" IS NOT NULL)', []),
-    (USERS, "externalId eq null"): ('(COALESCE(("t1"."external_id" IS NOT NULL), ?) = ?)', [0, 0]),
+    (USERS, "externalId eq null"): ('(("t1"."external_id" IS NOT NULL) IS NOT TRUE)', []),
     (USERS, 'id eq "X"'): ('("t1"."id" = ?)', ["X"]),
     (USERS, "active eq true"): ('("t1"."active" = ?)', [True]),
     (USERS, 'meta.created gt "2026-01-01"'): ('("t1"."created" > ?)', ["2026-01-01T00:00:00.000Z"]),
@@ -255,8 +255,8 @@ CLAUSES = {
     (USERS, 'userName eq "a" and externalId eq "b"'): (f'({KEY} AND ("t1"."external_id" = ?))', ["a", "b"]),
     (USERS, 'userName eq "a" or externalId eq "b"'): (f'({KEY} OR ("t1"."external_id" = ?))', ["a", "b"]),
     (USERS, 'not (userName eq "a" or externalId eq "b")'): (
-        f'((COALESCE({KEY}, ?) = ?) AND (COALESCE(("t1"."external_id" = ?), ?) = ?))',
-        ["a", 0, 0, "b", 0, 0],
+        f'(({KEY} IS NOT TRUE) AND (("t1"."external_id" = ?) IS NOT TRUE))',
+        ["a", "b"],
     ),
     (GROUPS, 'displayName eq "Ä"'): ('("t1"."display_key" = ?)', ["ä"]),
     (GROUPS, 'members eq "X"'): (

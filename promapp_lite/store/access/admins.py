@@ -8,7 +8,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Admin
 from promapp_lite.text import fold
 
@@ -23,25 +23,6 @@ COMMON = frozenset(
     "promapp-lite promapplite1 p@ssw0rd1234 passw0rd1234 sunshine1234 football1234 superman1234".split()
 )
 
-FIND = Statement(
-    Admin.select(Admin.id, Admin.name, Admin.password, Admin.active).where(Admin.name_key == slot("key"))
-)
-LIST = Statement(Admin.select(Admin.id, Admin.name, Admin.active, Admin.created).order_by(Admin.id))
-INSERT = Statement(
-    Admin.insert(
-        {
-            Admin.name: slot("name"),
-            Admin.name_key: slot("key"),
-            Admin.password: slot("password"),
-            Admin.active: True,
-            Admin.created: slot("created"),
-        }
-    )
-)
-SET_PASSWORD = Statement(
-    Admin.update({Admin.password: slot("password")}).where(Admin.name_key == slot("key"))
-)
-
 
 class Account(NamedTuple):
     """An admin, without the password."""
@@ -54,7 +35,8 @@ class Account(NamedTuple):
 
 def listed(store: Store) -> list[Account]:
     """All admins, the first made first."""
-    return [Account(*row) for row in store.rows(LIST)]
+    query = Admin.select(Admin.id, Admin.name, Admin.active, Admin.created).order_by(Admin.id)
+    return [Account(*row) for row in store.select(query)]
 
 
 def create(store: Store, name: str, password: str) -> None:
@@ -63,20 +45,20 @@ def create(store: Store, name: str, password: str) -> None:
     if not name or len(name) > 255 or not name.isprintable():
         raise UserError("An admin's name has 1 to 255 printable characters.")
     hashed = hash_password(password)
-
-    def work() -> None:
-        try:
-            store.run(INSERT, name=name, key=fold(name), password=hashed, created=clock.now())
-        except IntegrityError:
-            raise UserError(f"There is already an admin {name!r}.") from None
-
-    store.transact(work)
+    try:
+        with store.write():
+            facts = {"name": name, "name_key": fold(name), "password": hashed}
+            store.execute(Admin.insert(**facts, active=True, created=clock.now()))
+    except IntegrityError:
+        raise UserError(f"There is already an admin {name!r}.") from None
 
 
 def set_password(store: Store, name: str, password: str) -> None:
     """Give an admin a new password; UserError for an unknown name or a weak password."""
     hashed = hash_password(password)
-    if not store.transact(lambda: store.run(SET_PASSWORD, key=fold(name), password=hashed).rowcount):
+    with store.write():
+        changed = store.execute(Admin.update(password=hashed).where(Admin.name_key == fold(name)))
+    if not changed:
         raise UserError(f"There is no admin {name!r}.")
 
 
@@ -105,14 +87,16 @@ def verify(store: Store, name: str, password: str) -> int | None:
 
     UserError when too many are being checked at this moment.
     """
-    found = store.row(FIND, key=fold(name))
+    found = store.first(
+        Admin.select(Admin.id, Admin.password, Admin.active).where(Admin.name_key == fold(name))
+    )
     if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
         raise UserError("Too many people are signing in at this moment. Try again in a few seconds.")
     try:
-        right = check_password_hash(found[2] if found and found[2] else DUMMY, password[:MAX_PASSWORD])
+        right = check_password_hash(found[1] if found and found[1] else DUMMY, password[:MAX_PASSWORD])
     finally:
         HASHING.release()
-    return found[0] if found and right and found[3] else None
+    return found[0] if found and right and found[2] else None
 
 
 DUMMY = f"{METHOD}$2mVbXbYkTqzF0m3p$" + "0" * 128

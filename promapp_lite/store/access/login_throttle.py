@@ -9,7 +9,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Attempt
 from promapp_lite.text import fold
 
@@ -18,18 +18,18 @@ FREE, LONGEST = 10, 900  # wrong answers without a wait; seconds
 KEPT = timedelta(days=1)
 MAX_ROWS = 10_000  # a flood from many addresses pushes out the oldest rows and fills no disk
 
-FIND = Statement(Attempt.select(Attempt.wrong, Attempt.last).where(Attempt.key == slot("key")))
+FIND = Statement(Attempt.select(Attempt.wrong, Attempt.last).where(Attempt.key == param("key")))
 COUNT = Statement(
-    Attempt.insert({Attempt.key: slot("key"), Attempt.wrong: 1, Attempt.last: slot("now")}).on_conflict(
-        conflict_target=[Attempt.key], update={Attempt.wrong: Attempt.wrong + 1, Attempt.last: slot("now")}
+    Attempt.insert({Attempt.key: param("key"), Attempt.wrong: 1, Attempt.last: param("now")}).on_conflict(
+        conflict_target=[Attempt.key], update={Attempt.wrong: Attempt.wrong + 1, Attempt.last: param("now")}
     )
 )
-FORGET = Statement(Attempt.delete().where(Attempt.key == slot("key")))
-SWEEP = Statement(Attempt.delete().where(Attempt.last < slot("old")))
+FORGET = Statement(Attempt.delete().where(Attempt.key == param("key")))
+SWEEP = Statement(Attempt.delete().where(Attempt.last < param("old")))
 Older = Attempt.alias()
 SURPLUS = Statement(
     Attempt.delete().where(
-        Attempt.key.in_(Older.select(Older.key).order_by(Older.last.desc()).offset(slot("most")))
+        Attempt.key.in_(Older.select(Older.key).order_by(Older.last.desc()).offset(param("most")))
     )
 )
 
@@ -56,8 +56,7 @@ def network(address: str | None) -> str | None:
 def admit(store: Store, address: str | None) -> int:
     """Count a try of an address; 0 where it may go on, else the seconds until it may try again."""
     row = digest("tries", network(address))
-
-    def work() -> int:
+    with store.write():
         tries, began = store.row(FIND, key=row) or (0, clock.now())
         age = seconds_since(began)
         if not 0 <= age < WINDOW:  # over; or the clock was set back, which must lock nobody out
@@ -66,9 +65,7 @@ def admit(store: Store, address: str | None) -> int:
         if tries >= TRIES:
             return max(1, -int(-(WINDOW - age) // 1))
         count(store, row, began)
-        return 0
-
-    return store.transact(work)
+    return 0
 
 
 def seconds_since(text: str) -> float:
@@ -98,9 +95,11 @@ def wait(store: Store, name: str, address: str | None) -> int:
 
 def wrong(store: Store, name: str, address: str | None) -> None:
     """Count a wrong answer."""
-    store.transact(lambda: count(store, key(name, address), clock.now()))
+    with store.write():
+        count(store, key(name, address), clock.now())
 
 
 def right(store: Store, name: str, address: str | None) -> None:
     """Forget the wrong answers: the right one was given."""
-    store.transact(lambda: store.run(FORGET, key=key(name, address)))
+    with store.write():
+        store.run(FORGET, key=key(name, address))

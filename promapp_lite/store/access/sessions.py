@@ -3,37 +3,15 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Admin, Session
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)
 TOUCH = timedelta(minutes=1)
 MAX_AGENT = 200
-
-LIVE = (Session.seen > slot("idle")) & (Session.created > slot("old"))
-FIND = Statement(
-    Session.select(Session.id, Session.admin_id, Admin.name, Session.seen)
-    .join(Admin, on=(Admin.id == Session.admin_id))
-    .where((Session.digest == slot("digest")) & LIVE & (Admin.active == True))  # noqa: E712
-)
-INSERT = Statement(
-    Session.insert(
-        {getattr(Session, name): slot(name) for name in Session._meta.sorted_field_names if name != "id"}
-    )
-)
-SEEN = Statement(Session.update({Session.seen: slot("now")}).where(Session.id == slot("id")))
-OWN = Session.admin_id == slot("admin_id")
-LIST = Statement(
-    Session.select(Session.id, Session.created, Session.seen, Session.address, Session.agent)
-    .where(OWN & LIVE)
-    .order_by(Session.seen.desc())
-)
-END = Statement(Session.delete().where(OWN & (Session.id == slot("id"))))
-END_OTHERS = Statement(Session.delete().where(OWN & (Session.id != slot("id"))))
-SWEEP = Statement(Session.delete().where((Session.seen <= slot("idle")) | (Session.created <= slot("old"))))
 
 
 class Visitor(NamedTuple):
@@ -54,10 +32,10 @@ class Place(NamedTuple):
     agent: str | None
 
 
-def limits() -> dict[str, str]:
-    """Before these moments a session was idle for too long, or began too long ago."""
+def live() -> Any:
+    """Sessions that were not idle for too long, and did not begin too long ago."""
     now = datetime.now(UTC)
-    return {"idle": clock.stamp(now - IDLE), "old": clock.stamp(now - ABSOLUTE)}
+    return (Session.seen > clock.stamp(now - IDLE)) & (Session.created > clock.stamp(now - ABSOLUTE))
 
 
 def digest(cookie: str) -> str:
@@ -68,44 +46,45 @@ def digest(cookie: str) -> str:
 def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -> str:
     """Sign an admin in: a new session, whose 256-bit cookie value is kept nowhere."""
     cookie, now = secrets.token_urlsafe(32), clock.now()
-
-    def work() -> None:
-        store.run(SWEEP, **limits())
-        store.run(
-            INSERT,
-            digest=digest(cookie),
-            admin_id=admin_id,
-            created=now,
-            seen=now,
-            address=address,
-            agent=(agent or "")[:MAX_AGENT],
-        )
-
-    store.transact(work)
+    with store.write():
+        store.execute(Session.delete().where(~live()))
+        facts = {"created": now, "seen": now, "address": address, "agent": (agent or "")[:MAX_AGENT]}
+        store.execute(Session.insert(digest=digest(cookie), admin_id=admin_id, **facts))
     return cookie
 
 
 def find(store: Store, cookie: str) -> Visitor | None:
     """Who holds the cookie, or None: ended, idle for 30 minutes, 12 hours old, or no active admin."""
-    found = store.row(FIND, digest=digest(cookie), **limits())
+    found = store.first(
+        Session.select(Session.id, Session.admin_id, Admin.name, Session.seen)
+        .join(Admin, on=(Admin.id == Session.admin_id))
+        .where((Session.digest == digest(cookie)) & live() & (Admin.active == True))  # noqa: E712
+    )
     if found is None:
         return None
     *visitor, seen = found
     if seen < clock.stamp(datetime.now(UTC) - TOUCH):
-        store.transact(lambda: store.run(SEEN, id=visitor[0], now=clock.now()))
+        with store.write():
+            store.execute(Session.update(seen=clock.now()).where(Session.id == visitor[0]))
     return Visitor(*visitor)
 
 
 def listed(store: Store, visitor: Visitor) -> list[Place]:
     """The admin's live sessions, the one used last first."""
-    return [Place(*row) for row in store.rows(LIST, admin_id=visitor.admin_id, **limits())]
+    query = Session.select(Session.id, Session.created, Session.seen, Session.address, Session.agent)
+    mine = query.where((Session.admin_id == visitor.admin_id) & live())
+    return [Place(*row) for row in store.select(mine.order_by(Session.seen.desc()))]
 
 
 def end(store: Store, visitor: Visitor, id: int) -> None:
     """End one of the admin's own sessions."""
-    store.transact(lambda: store.run(END, admin_id=visitor.admin_id, id=id))
+    with store.write():
+        mine = Session.admin_id == visitor.admin_id
+        store.execute(Session.delete().where(mine & (Session.id == id)))
 
 
 def end_others(store: Store, visitor: Visitor) -> None:
     """End all of the admin's sessions but this one."""
-    store.transact(lambda: store.run(END_OTHERS, admin_id=visitor.admin_id, id=visitor.session_id))
+    with store.write():
+        mine = Session.admin_id == visitor.admin_id
+        store.execute(Session.delete().where(mine & (Session.id != visitor.session_id)))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Admin, Token
 
 SCOPES = ("scim", "scim:read")
@@ -19,28 +19,21 @@ DEFAULT_DAYS, MAX_DAYS = 365, 730
 MAX_DESCRIPTION = 200
 MINUTE = len("2026-11-23T08:15")  # of a timestamp: the last use is written once in each
 
+# Hot: run by every request, and once a minute by every token.
 CHECK = Statement(
     Token.select(Token.id, Token.scope, Token.hint, Token.last_used)
     .join(Admin, on=(Admin.id == Token.owner_id))
     .where(
-        (Token.digest == slot("digest"))
+        (Token.digest == param("digest"))
         & Token.revoked.is_null()
-        & (Token.expires > slot("now"))
+        & (Token.expires > param("now"))
         & (Admin.active == True)  # noqa: E712
     )
 )
 TOUCH = Statement(
-    Token.update({Token.last_used: slot("now"), Token.last_address: slot("address")}).where(
-        Token.id == slot("id")
+    Token.update({Token.last_used: param("now"), Token.last_address: param("address")}).where(
+        Token.id == param("id")
     )
-)
-INSERT = Statement(
-    Token.insert(
-        {getattr(Token, name): slot(name) for name in Token._meta.sorted_field_names if name != "id"}
-    )
-)
-REVOKE = Statement(
-    Token.update({Token.revoked: slot("now")}).where((Token.id == slot("id")) & Token.revoked.is_null())
 )
 
 
@@ -69,13 +62,6 @@ class Listed(NamedTuple):
     def state(self, now: str) -> str:
         """live, expired or revoked."""
         return "revoked" if self.revoked else "expired" if self.expires <= now else "live"
-
-
-LIST = Statement(
-    Token.select(*(Admin.name if name == "owner" else getattr(Token, name) for name in Listed._fields))
-    .join(Admin, on=(Admin.id == Token.owner_id))
-    .order_by(Token.id)
-)
 
 
 def make_secret() -> str:
@@ -108,21 +94,18 @@ def create(store: Store, description: str, scope: str, days: int, owner_id: int)
     if not 1 <= days <= MAX_DAYS:
         raise UserError(f"A token lives 1 to {MAX_DAYS} days.")
     secret, made = make_secret(), datetime.now(UTC)
-    store.transact(
-        lambda: store.run(
-            INSERT,
-            digest=digest(secret),
-            hint=secret[:8],
-            description=description,
-            scope=scope,
-            owner_id=owner_id,
-            created=clock.stamp(made),
-            expires=clock.stamp(made + timedelta(days=days)),
-            last_used=None,
-            last_address=None,
-            revoked=None,
+    with store.write():
+        store.execute(
+            Token.insert(
+                digest=digest(secret),
+                hint=secret[:8],
+                description=description,
+                scope=scope,
+                owner_id=owner_id,
+                created=clock.stamp(made),
+                expires=clock.stamp(made + timedelta(days=days)),
+            )
         )
-    )
     return secret
 
 
@@ -136,7 +119,8 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
         return None
     id, scope, hint, last_used = found
     if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
-        store.transact(lambda: store.run(TOUCH, id=id, now=now, address=address))
+        with store.write():
+            store.run(TOUCH, id=id, now=now, address=address)
     return Grant(id, scope, hint)
 
 
@@ -147,10 +131,15 @@ def live(store: Store, secret: str) -> bool:
 
 def listed(store: Store) -> list[Listed]:
     """All tokens, the first made first."""
-    return [Listed(*row) for row in store.rows(LIST)]
+    columns = (Admin.name if name == "owner" else getattr(Token, name) for name in Listed._fields)
+    query = Token.select(*columns).join(Admin, on=(Admin.id == Token.owner_id))
+    return [Listed(*row) for row in store.select(query.order_by(Token.id))]
 
 
 def revoke(store: Store, id: int) -> None:
     """End a token at once; UserError where there is no live one of that id."""
-    if not store.transact(lambda: store.run(REVOKE, id=id, now=clock.now()).rowcount):
+    with store.write():
+        live = (Token.id == id) & Token.revoked.is_null()
+        revoked = store.execute(Token.update(revoked=clock.now()).where(live))
+    if not revoked:
         raise UserError(f"There is no live token {id}.")

@@ -1,4 +1,4 @@
-"""UserError tokens, made visible without letting an attacker fill the disk: one row a minute and address.
+"""Refused tokens, made visible without letting an attacker fill the disk: one row a minute and address.
 
 The row is written at once and its count at most once a second; past so many addresses a minute the rest
 share one row.
@@ -17,31 +17,12 @@ from promapp_lite.scim.refusals import refuse
 from promapp_lite.store.access.tokens import digest
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Activity, Token, rare
 
 MINUTE, SECOND = 60, 1
 MAX_ADDRESSES = 100
 OTHERS = "further addresses"
-MORE = Statement(
-    Activity.update({Activity.times: Activity.times + slot("more")}).where(Activity.id == slot("id"))
-)
-RECENT = Statement(
-    Activity.select(Activity.id)
-    .where(
-        rare()
-        & (Activity.action == "denied")
-        & (Activity.address == slot("address"))
-        & (Activity.at > slot("since"))
-    )
-    .order_by(Activity.id.desc())
-    .limit(1)
-)
-KNOWN = Statement(
-    Token.select(Token.description, Token.hint, Token.revoked, Token.expires).where(
-        Token.digest == slot("digest")
-    )
-)
 
 
 @dataclass
@@ -89,13 +70,20 @@ class Denials:
     def begin(self, caller: Caller, address: str, secret: str | None) -> int:
         """The row: another process's of this minute, counted on, or a new one."""
         since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
-        recent = self.store.row(RECENT, address=address, since=since)
+        recent = self.store.first(
+            Activity.select(Activity.id)
+            .where(rare() & (Activity.action == "denied"))
+            .where((Activity.address == address) & (Activity.at > since))
+            .order_by(Activity.id.desc())
+        )
         if recent:
-            self.store.transact(lambda: self.store.run(MORE, id=recent[0], more=1))
+            with self.store.write():
+                self.add(recent[0], 1)
             return int(recent[0])
         shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
         facts = journal.refused(why(self.store, secret))
-        return self.store.transact(lambda: journal.record(self.store, shown, "denied", 401, **facts))
+        with self.store.write():
+            return journal.record(self.store, shown, "denied", 401, **facts)
 
     def flush(self) -> None:
         """Write the counts that are not written yet: somebody looks."""
@@ -105,19 +93,26 @@ class Denials:
     def write(self, counts: list[Count]) -> None:
         """Bring the rows up to date."""
         if counts:
-            self.store.transact(lambda: [self.update(each) for each in counts])
+            with self.store.write():
+                for each in counts:
+                    self.update(each)
 
     def update(self, count: Count) -> None:
         """Bring one row up to date."""
-        self.store.run(MORE, id=count.row, more=count.times - count.kept)
+        self.add(count.row, count.times - count.kept)
         count.kept = count.times
+
+    def add(self, row: int, more: int) -> None:
+        """Count so many more in a row."""
+        self.store.execute(Activity.update(times=Activity.times + more).where(Activity.id == row))
 
 
 def why(store: Store, secret: str | None) -> ScimError:
     """What is wrong with the token, as told to the admin only; the caller is told nothing of it."""
     if not secret:
         return refuse("token_missing")
-    found = store.row(KNOWN, digest=digest(secret))
+    known = Token.select(Token.description, Token.hint, Token.revoked, Token.expires)
+    found = store.first(known.where(Token.digest == digest(secret)))
     if found is None:
         return refuse("token_unknown")
     description, hint, revoked, expires = found

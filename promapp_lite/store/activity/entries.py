@@ -10,8 +10,8 @@ from peewee import Case, Node, Select, fn
 from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.directory import search
-from promapp_lite.store.directory.users import given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import listed
 from promapp_lite.store.models import Activity, Admin, Cycle, Group, Token, User, rare
 
 NEWEST = 2**62  # before the newest row
@@ -99,7 +99,7 @@ def columns(special: dict[str, Any]) -> list[Any]:
     return [special[name] if name in special else getattr(Activity, name) for name in Entry._fields]
 
 
-ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == slot("id")))
+ONE = Statement(JOINED.select(*columns(WHOLE)).where(Activity.id == param("id")))
 IDS: dict[str, Select] = {
     "User": User.select(User.id),
     "Group": Group.select(Group.id),
@@ -150,18 +150,18 @@ def people(store: Store, who: str) -> dict[str, str]:
 @lru_cache(256)
 def listing(who: bool, action: str, result: str, cycle: bool, resource: bool) -> Statement:
     """The statement of a page for one combination of filters."""
-    conditions: list[Node] = [Activity.id < slot("before"), *of_action(action, result)]
+    conditions: list[Node] = [Activity.id < param("before"), *of_action(action, result)]
     if who:
-        conditions.append(Activity.resource_id.in_(given("ids")) | Activity.id.in_(given("rows")))
+        conditions.append(Activity.resource_id.in_(listed("ids")) | Activity.id.in_(listed("rows")))
     if cycle:
         conditions += [
-            Activity.id.between(slot("first"), slot("last")),
-            Activity.token_id == slot("token_id"),
+            Activity.id.between(param("first"), param("last")),
+            Activity.token_id == param("token_id"),
         ]
     if resource:
-        conditions.append(Activity.resource_id == slot("resource"))
+        conditions.append(Activity.resource_id == param("resource"))
     query = JOINED.select(*columns(BRIEF)).where(*conditions)
-    return Statement(query.order_by(Activity.id.desc()).limit(slot("limit")))
+    return Statement(query.order_by(Activity.id.desc()).limit(param("limit")))
 
 
 def of_action(action: str, result: str) -> list[Node]:

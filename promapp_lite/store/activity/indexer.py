@@ -1,7 +1,8 @@
 """What is derived from the activity and follows the writes: the words to search by, and the cycles.
 
 A write that touches few pages is quick to keep. So these are brought up to date in batches, from the rows
-written since: by `serve` every second, and before the console shows anything.
+written since: by `serve` every second, and before the console shows anything. Each row says whether it is
+in there: a row may become visible after one with a higher number.
 """
 
 import logging
@@ -9,37 +10,38 @@ import threading
 
 from peewee import fn
 
+from promapp_lite import jsonio
 from promapp_lite.store.activity import cycles
-from promapp_lite.store.activity.journal import Happened
-from promapp_lite.store.directory import search
-from promapp_lite.store.engine import FAULTS, Statement, Store, slot
-from promapp_lite.store.models import Activity, Mark
+from promapp_lite.store.activity.journal import ActivityEvent
+from promapp_lite.store.directory import indexes, search
+from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
+from promapp_lite.store.engine.dialect import listed
+from promapp_lite.store.models import Activity, unindexed
 
 log = logging.getLogger("promapp_lite")
 
 STEP = 50  # rows followed in one transaction, two milliseconds or so, as writers wait for it
 SECONDS = 1
-NAME = "followed"
-SEEN = Mark.select(fn.COALESCE(fn.MAX(Mark.position), 0)).where(Mark.name == NAME)
-NEW = Activity.select().where(Activity.id > SEEN).order_by(Activity.id)
+NEW = Activity.select().where(unindexed()).order_by(Activity.id)
 BEHIND = Statement(NEW.select(Activity.id).limit(1))
-ADVANCE = Statement(Mark.replace({Mark.name: NAME, Mark.position: slot("position")}))
+DONE = Statement(Activity.update({Activity.indexed: True}).where(Activity.id.in_(listed("ids"))))
 
 
 NEXT = Statement(
     NEW.select(
-        *(getattr(Activity, name) for name in Happened._fields if name != "idle"),
+        *(getattr(Activity, name) for name in ActivityEvent._fields if name != "idle"),
         fn.COALESCE(Activity.changes, "") == "[]",
-    ).limit(slot("step"))
+    ).limit(param("step"))
 )
 
 
 def catch_up(store: Store, step: int = STEP) -> None:
-    """Follow the activity to its end, in small transactions; one of FAULTS where nothing can be written."""
+    """Follow the activity to its end, in small transactions; DB_ERRORS where nothing can be written."""
     try:
         while store.row(BEHIND):
-            store.transact(lambda: take(store, step))
-    except FAULTS:
+            with store.write():
+                take(store, step)
+    except DB_ERRORS:
         store.behind = True
         raise
 
@@ -47,11 +49,11 @@ def catch_up(store: Store, step: int = STEP) -> None:
 def take(store: Store, step: int) -> None:
     """Follow the next rows."""
     store.behind = False
-    rows = [Happened(*row) for row in store.rows(NEXT, step=step)]
+    rows = [ActivityEvent(*row) for row in store.rows(NEXT, step=step)]
     if rows:  # another process was not quicker
         cycles.count(store, rows)
         search.follow(store, rows)
-        store.run(ADVANCE, position=rows[-1].id)
+        store.run(DONE, ids=jsonio.dumps([row.id for row in rows]))
 
 
 def keep_up(store: Store, ended: threading.Event) -> None:
@@ -64,8 +66,9 @@ def keep_up(store: Store, ended: threading.Event) -> None:
         try:
             if store.behind:
                 catch_up(store)
+            indexes.write_counts(store)
             told = False
-        except FAULTS as error:
+        except DB_ERRORS as error:
             if not told:
                 log.error("search and cycles are not up to date: %s", error)
             told = True

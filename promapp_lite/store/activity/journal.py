@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import Select, fn
 
 from promapp_lite import clock, jsonio
 from promapp_lite.errors import ScimError
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Activity, Word
 
 MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
@@ -17,16 +17,8 @@ MAX_REQUEST = 10_000  # characters of a refused request's body
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
 STEP = 500  # rows pruned in one transaction, so that no writer waits long
-First = Activity.alias()
-FIRST = First.select(First.id).order_by(First.id).limit(slot("step"))
-NEWEST = First.select(fn.MAX(First.id))  # stays, so that no later row is given its number
-OLD = Activity.select(Activity.id).where(
-    Activity.id.in_(FIRST) & (Activity.at < slot("before")) & (Activity.id < NEWEST)
-)
-FORGET = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(OLD)))
-PRUNE = Statement(Activity.delete().where(Activity.id.in_(OLD)))
-INSERT = Statement(
-    Activity.insert({getattr(Activity, name): slot(name) for name in FIELDS}).returning(Activity.id)
+INSERT = Statement(  # hot: run by every write
+    Activity.insert({getattr(Activity, name): param(name) for name in FIELDS}).returning(Activity.id)
 )
 EMPTY = dict.fromkeys(FIELDS)
 
@@ -48,8 +40,8 @@ class Caller:
         return round((time.perf_counter() - self.started) * 1000)
 
 
-class Happened(NamedTuple):
-    """What of a row is followed afterwards; `idle` where it changed nothing."""
+class ActivityEvent(NamedTuple):
+    """The columns of a row that the indexer reads; `idle` where it changed nothing."""
 
     id: int
     at: str
@@ -64,7 +56,7 @@ class Happened(NamedTuple):
 def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
     """Write one row; `changes` is anything JSON can hold. The row's id.
 
-    Call it inside the transaction of the change. What is derived from it follows (`store.follow`).
+    Call it inside the transaction of the change. What is derived from it follows (`indexer`).
     """
     if facts.get("changes") is not None:
         facts["changes"] = jsonio.dumps(facts["changes"])
@@ -79,6 +71,7 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
         "status": status,
         "ms": caller.ms,
         "times": 1,
+        "indexed": False,
     }
     store.behind = True
     return int(store.rows(INSERT, **(row | facts))[0][0])
@@ -104,11 +97,21 @@ def prune(store: Store, days: int) -> int:
     if not days:
         return 0
     before, pruned = clock.stamp(datetime.now(UTC) - timedelta(days=days)), 0
-
-    def step() -> int:
-        store.run(FORGET, before=before, step=STEP)
-        return int(store.run(PRUNE, before=before, step=STEP).rowcount)
-
-    while gone := store.transact(step):
+    while gone := prune_step(store, before):
         pruned += gone
     return pruned
+
+
+def prune_step(store: Store, before: str) -> int:
+    """Forget some of the rows older than that moment, with their words; how many."""
+    with store.write():
+        ids = [id for (id,) in store.select(old(before))]
+        store.execute(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(ids)))
+        return store.execute(Activity.delete().where(Activity.id.in_(ids)))
+
+
+def old(before: str) -> Select:
+    """The first rows that are older; the newest stays, so that no later row is given its number."""
+    newest = Activity.select(fn.MAX(Activity.id))
+    first = Activity.select(Activity.id, Activity.at).order_by(Activity.id).limit(STEP).alias("first")
+    return Select([first], [first.c.id]).where((first.c.at < before) & (first.c.id < newest))

@@ -1,8 +1,8 @@
 """A filter tree as one Peewee condition, and a sort attribute as an ordering.
 
-Every operand becomes a slot, so one compiled statement serves all filters of one shape. Nothing is ever
-left out: what has no column is read from the document with SQLite's JSON functions. Logic is two-valued:
-what is absent equals nothing, so `ne` and `not` hold for it.
+Every operand becomes a bind parameter, so one compiled statement serves all filters of one shape. Nothing is
+ever left out: what has no column is read from the document with the engine's JSON functions. Logic is
+two-valued: what is absent equals nothing, so `ne` and `not` hold for it.
 """
 
 from collections import defaultdict
@@ -10,25 +10,38 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from peewee import OP, SQL, Case, ColumnBase, Entity, Expression, Node, Ordering, Select, Value, fn
+from peewee import OP, SQL, Case, Entity, Expression, Node, Ordering, Select, Value, fn
 
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.schema import GROUPS, USERS, Attribute, Kind, Path
-from promapp_lite.store.engine import slot
+from promapp_lite.store.engine import param
+from promapp_lite.store.engine.dialect import (
+    as_list,
+    as_object,
+    by_code_point,
+    contains,
+    each,
+    element,
+    extract,
+    folded,
+    is_type,
+    key,
+    untrue,
+)
 from promapp_lite.store.models import Email, Group, Member, Resource, User
 
 MODEL: dict[Kind, type[Resource]] = {USERS: User, GROUPS: Group}
-COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
+COLUMNS: dict[Kind, dict[str, Any]] = {
     kind: {
         "id": model.id,
         "externalId": model.external_id,
-        "meta": Value(1),
+        "meta": SQL("1"),
         "meta.created": model.created,
         "meta.lastModified": model.modified,
         "meta.version": Value('W/"').concat(model.version).concat('"'),
         "meta.resourceType": Value(kind.name),
-        "meta.location": slot("base").concat(f"{kind.endpoint}/").concat(model.id),
+        "meta.location": param("base").concat(f"{kind.endpoint}/").concat(model.id),
         **extra,
     }
     for kind, model, extra in (
@@ -37,7 +50,7 @@ COLUMNS: dict[Kind, dict[str, ColumnBase]] = {
     )
 }
 KEYS = ("id", "userName", "externalId", "emails.value", "displayName")  # each has an index
-ELEMENT = SQL("v.value")  # the value at hand in json_each(…) AS v
+VALUES = "v"  # the rows of an attribute's values
 Read = Callable[[str, Path, Any], Node]
 
 
@@ -58,7 +71,7 @@ def form(operand: Any) -> Any:
 
 
 def operands(tree: Tree) -> list[Any]:
-    """The operands of a tree, in the order in which `Condition` makes their slots."""
+    """The operands of a tree, in the order in which `Condition` makes their bind parameters."""
     if tree[0] in ("and", "or"):
         return [value for part in tree[1] for value in operands(part)]
     if tree[0] in ("not", "has"):
@@ -66,8 +79,8 @@ def operands(tree: Tree) -> list[Any]:
     return list(tree[2:3])
 
 
-def slots(tree: Tree) -> dict[str, Any]:
-    """The values of a tree's slots by name."""
+def params(tree: Tree) -> dict[str, Any]:
+    """The values of a tree's bind parameters by name."""
     return {f"v{number}": value for number, value in enumerate(operands(tree))}
 
 
@@ -98,7 +111,7 @@ class Condition:
         if operator == "ne":
             return self.build(("eq", *tree[1:]), read, not negated)
         condition = self.leaf(tree, read)
-        return opposite(condition) if negated else condition
+        return untrue(condition) if negated else condition
 
     def leaf(self, tree: Tree, read: Read) -> Node:
         """The condition of one comparison or value path."""
@@ -108,7 +121,7 @@ class Condition:
         if operator == "pr":
             return read(operator, tree[1], None)
         self.count += 1
-        return read(operator, tree[1], (slot(f"v{self.count - 1}"), tree[2]))
+        return read(operator, tree[1], (param(f"v{self.count - 1}"), tree[2]))
 
     def of_resource(self, operator: str, path: Path, operand: Any) -> Node:
         """A comparison on a whole resource."""
@@ -144,7 +157,7 @@ class Condition:
         for tree in wanted:
             if tree[0] == "eq" and str(path) == "emails" and tree[1].leaf.name == "value":
                 number = first + sum(len(operands(each)) for each in wanted[: wanted.index(tree)])
-                return joined("and", [self.mailed((slot(f"v{number}"), tree[2])), condition])
+                return joined("and", [self.mailed((param(f"v{number}"), tree[2])), condition])
         return condition
 
     def in_groups(self, condition: Callable[[Read], Node]) -> Node:
@@ -193,19 +206,13 @@ def of_value(operator: str, path: Path, operand: Any) -> Node:
     """A comparison on one value of a multi-valued attribute."""
     leaf = path.leaf
     if leaf in (VALUE, EXACT):
-        return typed(operator, leaf, ELEMENT, SQL("v.type"), operand)
+        return typed(operator, leaf, VALUES, operand)
     if not leaf.free:
-        held = Case(None, ((SQL("v.type") == "object", ELEMENT),), "{}")
-        found = fn.json_extract(held, f'$."{leaf.name}"')
-        return compared(operator, found if leaf.exact else fn.fold(found), operand)
-    held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
-    source = fn.json_each(held).alias("s")
-    same = fn.lower(SQL("s.key")) == leaf.name.lower()
-    return fn.EXISTS(
-        Select([source], [SQL("1")]).where(
-            same & typed(operator, leaf, SQL("s.value"), SQL("s.type"), operand)
-        )
-    )
+        found = extract(as_object(VALUES), (leaf.name,))
+        return compared(operator, found if leaf.exact else folded(found), operand)
+    same = fn.lower(key("s")) == leaf.name.lower()
+    source = each(as_object(VALUES, "value")).alias("s")
+    return fn.EXISTS(Select([source], [SQL("1")]).where(same & typed(operator, leaf, "s", operand)))
 
 
 def of_member(operator: str, path: Path, operand: Any) -> Node:
@@ -220,7 +227,7 @@ def of_member(operator: str, path: Path, operand: Any) -> Node:
 
 def address(model: Any, kind: Kind) -> Any:
     """The `$ref` of a row."""
-    return slot("base").concat(f"{kind.endpoint}/").concat(model.id)
+    return param("base").concat(f"{kind.endpoint}/").concat(model.id)
 
 
 def no_part(model: Any, kind: Kind) -> Any:
@@ -232,7 +239,7 @@ MEMBER_PARTS: defaultdict[str, Callable[[Any, Kind], Any]] = defaultdict(
     lambda: no_part,
     {
         "type": lambda model, kind: Value(kind.name.lower()),
-        "display": lambda model, kind: fn.fold(fn.COALESCE(Member.display, model.display_name)),
+        "display": lambda model, kind: folded(fn.COALESCE(Member.display, model.display_name)),
         "$ref": address,
     },
 )
@@ -286,23 +293,22 @@ def depth(tree: Tree) -> int:
 
 def joined(operator: str, parts: list[Any]) -> Node:
     """The parts joined as a balanced tree: SQLite's parser has a limited depth."""
-    if len(parts) == 1:
-        return parts[0]
     half = len(parts) // 2
+    if not half:
+        only: Node = parts[0]
+        return only
     left, right = joined(operator, parts[:half]), joined(operator, parts[half:])
-    return left & right if operator == "and" else left | right  # type: ignore[operator]
-
-
-def opposite(condition: Node) -> Node:
-    """True where the condition is false or unknown."""
-    return fn.COALESCE(condition, 0) == 0
+    return Expression(left, OP.AND if operator == "and" else OP.OR, right)
 
 
 def compared(operator: str, found: Any, operand: Any) -> Node:
     """A comparison between an SQL value of the operand's own type and the operand."""
+    if operator in ORDER and isinstance(operand[1], str):
+        found = by_code_point(found)
     return OPERATORS[operator](found, operand and operand[0])
 
 
+ORDER = ("gt", "ge", "lt", "le")
 OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
     "pr": lambda found, operand: found.is_null(False),
     "eq": lambda found, operand: found == operand,
@@ -310,7 +316,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
     "ge": lambda found, operand: found >= operand,
     "lt": lambda found, operand: found < operand,
     "le": lambda found, operand: found <= operand,
-    "co": lambda found, operand: fn.instr(found, operand) > 0,
+    "co": contains,
     "sw": lambda found, operand: fn.substr(found, 1, fn.length(operand)) == operand,
     "ew": lambda found, operand: (
         (fn.length(found) >= fn.length(operand))
@@ -319,56 +325,55 @@ OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
 }
 
 
-def typed(operator: str, leaf: Attribute, found: Any, type_of: Any, operand: Any) -> Node:
+def typed(operator: str, leaf: Attribute, rows: str, operand: Any) -> Node:
     """A comparison with a JSON value of any type: true only where the types agree."""
     if operator == "pr":
-        return type_of != "null"
-    value = operand[1]
+        return is_type(rows, "null") == False  # noqa: E712
+    value, found = operand[1], element(rows)
     if isinstance(value, bool):
-        return type_of == ("true" if value else "false")
+        return is_type(rows, "true" if value else "false")
     if isinstance(value, str):
-        return (type_of == "text") & compared(operator, found if leaf.exact else fn.fold(found), operand)
-    return type_of.in_(("integer", "real")) & compared(operator, found, operand)
+        return is_type(rows, "string") & compared(operator, found if leaf.exact else folded(found), operand)
+    return is_type(rows, "number") & compared(operator, found, operand)
 
 
-def json_path(path: Path) -> str:
-    """The JSON path of a known attribute; its names come from the schema table, never from a request."""
-    names = [part for part in (path.urn, path.attribute and path.attribute.name, path.sub and path.sub.name)]
-    return "$" + "".join(f'."{name}"' for name in names if name)
+def names_of(path: Path) -> tuple[str, ...]:
+    """The place of a known attribute in a document."""
+    names = (path.urn, path.attribute and path.attribute.name, path.sub and path.sub.name)
+    return tuple(name for name in names if name)
 
 
 def extracted(doc: Any, path: Path) -> Any:
-    """The value of a known single attribute; its place is a literal, or no index made of it would be used."""
-    found = fn.json_extract(doc, SQL(f"'{json_path(path)}'"))
-    return found if path.leaf.exact else fn.fold(found)
+    """The value of a known single attribute."""
+    found = extract(doc, names_of(path))
+    return found if path.leaf.exact else folded(found)
 
 
 def values_at(doc: Any, path: Path) -> Any:
-    """The values of a known multi-valued attribute as rows v."""
-    return fn.json_each(doc, json_path(path)).alias("v")
+    """The values of a known multi-valued attribute as rows."""
+    return each(doc, names_of(path)).alias(VALUES)
 
 
 def loose_values(doc: Any, path: Path) -> Any:
-    """The values of an attribute no table knows, its names compared without case, as rows v."""
+    """The values of an attribute no table knows, its names compared without case, as rows."""
     holder = doc
     if path.urn is not None:
-        source = fn.json_each(doc).alias("x")
-        same = (fn.lower(SQL("x.key")) == path.urn.lower()) & (SQL("x.type") == "object")
-        holder = Select([source], [SQL("x.value")]).where(same).limit(1)
-    source = fn.json_each(holder).alias("a")
-    elements = Select([source], [AS_LIST]).where(fn.lower(SQL("a.key")) == path.leaf.name.lower())
-    return fn.json_each(elements.limit(1)).alias("v")
+        source = each(doc).alias("x")
+        same = (fn.lower(key("x")) == path.urn.lower()) & is_type("x", "object")
+        holder = Select([source], [element("x")]).where(same).limit(1)
+    source = each(holder).alias("a")
+    elements = Select([source], [as_list("a")]).where(fn.lower(key("a")) == path.leaf.name.lower())
+    return each(elements.limit(1)).alias(VALUES)
 
 
-AS_LIST = SQL(
-    "CASE a.type WHEN 'array' THEN a.value WHEN 'object' THEN '[' || a.value || ']' "
-    "WHEN 'true' THEN '[true]' WHEN 'false' THEN '[false]' ELSE json_array(a.value) END"
-)
+UNTEXTUAL = ("boolean", "integer", "decimal")
 
 
 def ordering(kind: Kind, path: Path, descending: bool) -> list[Any]:
     """The order by an attribute (RFC 7644 §3.4.2.3): absent values last, or first when descending."""
     value = sortable(kind, path)
+    if path.leaf.type not in UNTEXTUAL:
+        value = by_code_point(value)
     absent = Expression(value, OP.IS, None)
     if descending:
         return [Ordering(absent, "DESC"), Ordering(value, "DESC"), MODEL[kind].seq]
@@ -385,12 +390,16 @@ def sortable(kind: Kind, path: Path) -> Any:
         raise refuse("no_order", path=str(path))
     doc = MODEL[kind].doc
     if attribute.free:
-        return Select([loose_values(doc, path)], [fn.fold(ELEMENT)]).limit(1)
+        return Select([loose_values(doc, path)], [folded(element(VALUES))]).limit(1)
     if not attribute.multi:
         return extracted(doc, path)
     leaf = path.sub or attribute.sub("value")
-    held = Case(None, ((SQL("v.type") == "object", ELEMENT),), fn.json_object("value", ELEMENT))
-    primary = fn.COALESCE(fn.json_extract(held, '$."primary"'), 0)
-    value = fn.json_extract(held, f'$."{leaf.name}"')
-    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.exact else fn.fold(value)])
-    return found.order_by(primary.desc(), SQL("v.key")).limit(1)
+    held = as_object(VALUES, "value")
+    value = extract(held, (leaf.name,))
+    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.exact else folded(value)])
+    return found.order_by(untrue(is_primary(held)), key(VALUES)).limit(1)
+
+
+def is_primary(held: Any) -> Node:
+    """Whether a value is marked as the primary one."""
+    return extract(held, ("primary",)) == True  # noqa: E712

@@ -12,15 +12,15 @@ from promapp_lite.scim.patch import Document
 from promapp_lite.scim.resource import location
 from promapp_lite.scim.schema import GROUPS, KINDS, USERS
 from promapp_lite.store.activity import journal
-from promapp_lite.store.directory.filters import Condition, of_member, slots
-from promapp_lite.store.directory.users import GIVEN, given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.directory.filters import Condition, of_member, params
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import element, item, list_of, listed
 from promapp_lite.store.models import Group, Member, User
 from promapp_lite.text import fold
 
 ADD = Statement(
     Member.insert_from(
-        given("ids", slot("group_id"), GIVEN),
+        listed("ids", param("group_id"), element("given")),
         [Member.group_id, Member.member_id],
     )
     .on_conflict_ignore()
@@ -28,15 +28,15 @@ ADD = Statement(
 )
 ADD_NAMED = Statement(
     Member.insert_from(
-        given("pairs", slot("group_id"), fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")),
+        listed("pairs", param("group_id"), item("given", 0), item("given", 1)),
         [Member.group_id, Member.member_id, Member.display],
     )
     .on_conflict_ignore()
     .returning(Member.member_id)
 )
-IN_GROUP = Member.delete().where(Member.group_id == slot("group_id")).returning(Member.member_id)
-REMOVE = Statement(IN_GROUP.where(Member.member_id.in_(given("ids"))))
-KEEP = Statement(IN_GROUP.where(Member.member_id.not_in(given("ids"))))
+IN_GROUP = Member.delete().where(Member.group_id == param("group_id")).returning(Member.member_id)
+REMOVE = Statement(IN_GROUP.where(Member.member_id.in_(listed("ids"))))
+KEEP = Statement(IN_GROUP.where(Member.member_id.not_in(listed("ids"))))
 
 
 def here(model: Any, fact: Any) -> Any:
@@ -49,7 +49,7 @@ def here(model: Any, fact: Any) -> Any:
 LIST = Statement(
     Member.select(
         *map(
-            fn.json_group_array,
+            list_of,
             (
                 Member.member_id,
                 Case(None, ((User.id.is_null(False), USERS.name),), here(Group, Value(GROUPS.name))),
@@ -58,7 +58,7 @@ LIST = Statement(
         )
     )
     .left_outer_join(User, on=(User.id == Member.member_id))
-    .where(Member.group_id == slot("id"))
+    .where(Member.group_id == param("id"))
 )
 
 MAX_SHOWN = 50_000
@@ -114,7 +114,7 @@ def moves(step: Step) -> list[tuple[str, Statement, dict[str, Any]]]:
     """The statements of a step with their values; a filter over members is rare and compiled each time."""
     if step.tree is not None:
         chosen = IN_GROUP.where(Condition(GROUPS).build(step.tree, of_member))
-        return [("remove", Statement(chosen), slots(step.tree))]
+        return [("remove", Statement(chosen), params(step.tree))]
     values = {"ids": jsonio.dumps(step.ids)}
     if step.names:
         values["pairs"] = jsonio.dumps([(id, step.names.get(id)) for id in step.ids])

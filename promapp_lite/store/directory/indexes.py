@@ -1,45 +1,133 @@
-"""Indexes made when they are asked for: an admin may match people by any attribute, employeeNumber for one.
+"""Indexes of attributes that people are matched by and that have no column: declared in the settings.
 
-Without one, each look-up reads everybody: 300 ms with 100,000 people, and a cycle looks up everybody.
+Without one each look-up reads everybody, 300 ms with 100,000 people, and a cycle looks up everybody. Each
+costs every write a little, so they are declared, and never made by a search. Searches that would be quicker
+with one are counted, for whoever looks after the service.
 """
 
-import contextlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
+from peewee import fn
+
+from promapp_lite import jsonio
+from promapp_lite.errors import ScimError, UserError
 from promapp_lite.scim.filter import Tree
-from promapp_lite.scim.schema import Kind, Path
+from promapp_lite.scim.schema import KINDS, Kind, Path, resolve
 from promapp_lite.store.directory.filters import COLUMNS, MODEL, extracted
-from promapp_lite.store.engine import FAULTS, Statement, Store
+from promapp_lite.store.engine import Store
+from promapp_lite.store.models import SearchCount
 
-ASKED = 5  # times that an attribute is searched by before it is worth an index
-MOST = 4  # each costs every write a little
-PREFIX = "asked_"
-MADE = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'index' AND name LIKE 'asked\\_%' ESCAPE '\\'"
+PREFIX = "declared_"
+OLD_PREFIX = "asked_"  # of those that searches made
+MANY = 100  # searches in a day that are worth an index
+DAYS = 7  # that searches stay counted
+
+
+class Undeclared(NamedTuple):
+    """An attribute that many searches ask for and no index helps: their number, and the setting that does."""
+
+    path: str
+    searches: int
+    setting: str
+
+
+def wanted(names: Iterable[str]) -> dict[str, tuple[Kind, Path]]:
+    """The declared indexes by name; UserError for what is no single-valued attribute of a schema."""
+    found: dict[str, tuple[Kind, Path]] = {}
+    for name in names:
+        places = [(kind, path) for kind in KINDS if (path := indexable(kind, name))]
+        if not places:
+            raise UserError(
+                f"index: {name!r} is no single-valued attribute of a known schema. Name one such as "
+                f"employeeNumber or title."
+            )
+        found |= {
+            f"{PREFIX}{kind.name}_{path}": (kind, path)
+            for kind, path in places
+            if str(path) not in COLUMNS[kind]
+        }
+    return found
+
+
+def indexable(kind: Kind, name: str) -> Path | None:
+    """The attribute of that name where it is one value that a schema knows and that is shown."""
+    try:
+        path = resolve(kind, name)
+    except ScimError:
+        return None
+    return path if path.attribute is not None and plain(path) else None
+
+
+def plain(path: Path) -> bool:
+    """Whether it is one value that a schema knows and that is shown."""
+    known = not (path.top.multi or path.top.free or path.leaf.free)
+    return known and path.leaf.type != "complex" and path.leaf.returned != "never"
+
+
+def declare(store: Store, indexes: dict[str, tuple[Kind, Path]]) -> None:
+    """Make the indexes that are not there, and drop those that are declared no longer."""
+    held = store.index_names(PREFIX) | store.index_names(OLD_PREFIX)
+    if held == indexes.keys():
+        return
+    with store.write():
+        for name in held - indexes.keys():
+            store.drop_index(name)
+        for name in indexes.keys() - held:
+            kind, path = indexes[name]
+            store.execute(MODEL[kind].index(extracted(MODEL[kind].doc, path), name=name, safe=True))
+
+
+def declared(store: Store) -> list[str]:
+    """The attributes that have a declared index."""
+    return sorted({name.removeprefix(PREFIX).partition("_")[2] for name in store.index_names(PREFIX)})
 
 
 def note(store: Store, kind: Kind, tree: Tree) -> None:
-    """Somebody searches so: at the fifth time make the index that helps."""
+    """Count a search, in memory; `write_counts` keeps it."""
     for path in without_column(kind, tree):
-        name = f"{PREFIX}{kind.name}_{path}"
-        store.asked[name] += 1
-        if store.asked[name] == ASKED:
-            with contextlib.suppress(*FAULTS):  # without it the search takes longer, that is all
-                store.transact(lambda: make(store, kind, path, name))  # noqa: B023
+        store.searches[kind.name, str(path)] += 1
 
 
 def without_column(kind: Kind, tree: Tree) -> list[Path]:
-    """The single attributes of the table that every match has to equal and that have no column."""
+    """The single attributes of a schema that every match has to equal and that have no column."""
     terms = tree[1] if tree[0] == "and" else (tree,)
     paths = [term[1] for term in terms if term[0] == "eq" and isinstance(term[2], str)]
     return [path for path in paths if str(path) not in COLUMNS[kind] and plain(path)]
 
 
-def plain(path: Path) -> bool:
-    """Whether it is one value that the table knows and that is shown."""
-    return not (path.top.multi or path.top.free or path.leaf.free or path.leaf.returned == "never")
+def write_counts(store: Store) -> None:
+    """Keep what was counted since the last time, where all processes count; DB_ERRORS where it cannot be."""
+    if not store.searches:
+        return
+    counted, day = dict(store.searches), f"{datetime.now(UTC):%Y-%m-%d}"
+    store.searches.clear()
+    with store.write():
+        for (resource_type, path), searches in counted.items():
+            add(store, day, resource_type, path, searches)
+        old = f"{datetime.now(UTC) - timedelta(days=DAYS):%Y-%m-%d}"
+        store.execute(SearchCount.delete().where(SearchCount.day < old))
 
 
-def make(store: Store, kind: Kind, path: Path, name: str) -> None:
-    """Make the index, unless there are enough; call it inside a transaction."""
-    if store.writer.execute_sql(MADE).fetchone()[0] < MOST:
-        model = MODEL[kind]
-        store.run(Statement(model.index(extracted(model.doc, path), name=name, safe=True)))
+def add(store: Store, day: str, resource_type: str, path: str, searches: int) -> None:
+    """Count so many more searches."""
+    key = {"day": day, "resource_type": resource_type, "path": path}
+    store.execute(
+        SearchCount.insert(**key, searches=searches).on_conflict(
+            conflict_target=[SearchCount.day, SearchCount.resource_type, SearchCount.path],
+            update={SearchCount.searches: SearchCount.searches + searches},
+        )
+    )
+
+
+def undeclared(store: Store) -> list[Undeclared]:
+    """What was searched by more than MANY times in a day and has no index, the most frequent first."""
+    have = declared(store)
+    most = fn.MAX(SearchCount.searches)
+    query = SearchCount.select(SearchCount.path, most).group_by(SearchCount.path).having(most > MANY)
+    return [
+        Undeclared(path, searches, f"index = {jsonio.dumps([*have, path])}")
+        for path, searches in store.select(query.order_by(most.desc(), SearchCount.path))
+        if path not in have
+    ]

@@ -1,14 +1,13 @@
 """Who is here, as the console lists them: by name as it is typed, or the newest first."""
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
-from peewee import Node, Select, fn
+from peewee import Select, fn
 
 from promapp_lite.scim.patch import Document
 from promapp_lite.store.directory import search
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Activity, Group, Member, User, rare
 
 NEWEST = 2**62
@@ -71,26 +70,13 @@ GONE = Activity.select(
     & ~fn.EXISTS(Group.select(Group.id).where(Group.id == Activity.resource_id))
     & ~fn.EXISTS(SINCE)
 )
-LISTS: dict[str, tuple[str, Select, Node, type[Any]]] = {
+LISTS: dict[str, tuple[str, Select, Any, type[Any]]] = {
     "people": ("User", PEOPLE, User.seq, Person),
     "active": ("User", PEOPLE.where(User.active == True), User.seq, Person),  # noqa: E712
     "disabled": ("User", PEOPLE.where(User.active == False), User.seq, Person),  # noqa: E712
     "groups": ("Group", TEAMS, Group.seq, Team),
     "deleted": ("Activity", GONE, Activity.id, Gone),
 }
-COUNTS = Statement(User.select(User.active, fn.COUNT(User.seq)).group_by(User.active))
-COUNT_GROUPS = Statement(Group.select(fn.COUNT(Group.seq)))
-MEMBERS = Statement(
-    Member.select(Member.member_id, User.display_name, Group.display_name, User.active)
-    .left_outer_join(User, on=(User.id == Member.member_id))
-    .switch(Member)
-    .left_outer_join(Group, on=(Group.id == Member.member_id))
-    .where((Member.group_id == slot("id")) & (Member.member_id > slot("after")))
-    .order_by(Member.member_id)
-    .limit(slot("limit"))
-)
-COUNT_MEMBERS = Statement(Member.select(fn.COUNT(Member.member_id)).where(Member.group_id == slot("id")))
-NAME = Statement(User.select(User.display_name).where(User.id == slot("id")))
 
 
 def listed(store: Store, show: str, text: str, before: int = NEWEST, limit: int = 20) -> list[Any]:
@@ -99,26 +85,20 @@ def listed(store: Store, show: str, text: str, before: int = NEWEST, limit: int 
     if text.strip():
         rows = search.find(store, kind, text, query, position, limit=limit)
     else:
-        rows = list(store.rows(newest(show), before=before, limit=limit))
+        newest = query.where(position < before).order_by(position.desc())
+        rows = store.select(newest.limit(limit))
     return [read(row(*each)) for each in rows]
 
 
 def read(row: Any) -> Any:
     """The line with its document read."""
-    return row._replace(document=orjson.loads(row.document)) if isinstance(row, Person) else row
-
-
-@lru_cache(8)
-def newest(show: str) -> Statement:
-    """The statement that lists without a search."""
-    _, query, position, _ = LISTS[show]
-    return Statement(query.where(position < slot("before")).order_by(position.desc()).limit(slot("limit")))
+    return row._replace(document=orjson.loads(row.document)) if "document" in row._fields else row
 
 
 def counts(store: Store) -> dict[str, int]:
     """How many people there are in all, active and disabled, and how many groups."""
-    states = dict(store.rows(COUNTS))
-    found = store.row(COUNT_GROUPS)
+    states = dict(store.select(User.select(User.active, fn.COUNT(User.seq)).group_by(User.active)))
+    found = store.first(Group.select(fn.COUNT(Group.seq)))
     return {
         "people": sum(states.values()),
         "active": states.get(1, 0),
@@ -129,15 +109,23 @@ def counts(store: Store) -> dict[str, int]:
 
 def members(store: Store, id: str, after: str, limit: int) -> tuple[list[Held], int]:
     """The members of a group from an id on, and how many there are in all."""
+    named = (
+        Member.select(Member.member_id, User.display_name, Group.display_name, User.active)
+        .left_outer_join(User, on=(User.id == Member.member_id))
+        .switch(Member)
+        .left_outer_join(Group, on=(Group.id == Member.member_id))
+        .where((Member.group_id == id) & (Member.member_id > after))
+        .order_by(Member.member_id)
+    )
     rows = [
         Held(member, user or group, "User" if user else "Group" if group else None, active)
-        for member, user, group, active in store.rows(MEMBERS, id=id, after=after, limit=limit)
+        for member, user, group, active in store.select(named.limit(limit))
     ]
-    found = store.row(COUNT_MEMBERS, id=id)
+    found = store.first(Member.select(fn.COUNT(Member.member_id)).where(Member.group_id == id))
     return rows, found[0] if found else 0
 
 
 def name_of(store: Store, id: str) -> str | None:
     """The display name of a user, None where nobody has that id."""
-    found = store.row(NAME, id=id)
+    found = store.first(User.select(User.display_name).where(User.id == id))
     return found[0] if found else None

@@ -22,8 +22,8 @@ from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import groups, indexes, search, users
-from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, shape, slots
-from promapp_lite.store.engine import Statement, Store, TooLong, slot
+from promapp_lite.store.directory.filters import MODEL, Condition, keyed, ordering, params, shape
+from promapp_lite.store.engine import QueryTimeout, Statement, Store, param
 from promapp_lite.store.models import Member, Resource, User
 
 COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
@@ -53,7 +53,7 @@ class Query(NamedTuple):
 
     tree: Tree | None = None
     start: int = 0
-    count: int = 100
+    count: int = 100  # type: ignore[assignment]
     sort: Path | None = None
     descending: bool = False
     cursor: str | None = None
@@ -75,7 +75,9 @@ class Sql(NamedTuple):
 def row_of(model: type[Resource]) -> list[Any]:
     """The columns of a Row."""
     linked = (
-        fn.EXISTS(Member.select(Value(1)).where(Member.member_id == User.id)) if model is User else Value(1)
+        fn.EXISTS(Member.select(Value(1)).where(Member.member_id == User.id))
+        if model is User
+        else SQL("TRUE")
     )
     return [*(getattr(model, name) for name in Row._fields if name != "linked"), linked]
 
@@ -83,11 +85,11 @@ def row_of(model: type[Resource]) -> list[Any]:
 def statements(kind: Kind) -> Sql:
     """The statements of a kind, described once."""
     model = MODEL[kind]
-    fields = {field: slot(name) for name, field in model._meta.fields.items() if name != "seq"}
+    fields = {field: param(name) for name, field in model._meta.fields.items() if name != "seq"}
     changed = {field: value for field, value in fields.items() if field.name not in ("id", "created")}
     within = {field: value for field, value in fields.items() if field.name in ("doc", "version", "modified")}
-    here = model.id == slot("id")
-    holders = Member.select(Member.group_id).where(Member.member_id == slot("id"))
+    here = model.id == param("id")
+    holders = Member.select(Member.group_id).where(Member.member_id == param("id"))
     group = MODEL[GROUPS]
     return Sql(
         get=Statement(model.select(*row_of(model)).where(here)),
@@ -96,14 +98,15 @@ def statements(kind: Kind) -> Sql:
         update_within=Statement(model.update(within).where(here)),
         delete=Statement(model.delete().where(here)),
         touch_groups=Statement(
-            group.update({group.version: group.version + 1, group.modified: slot("modified")}).where(
+            group.update({group.version: group.version + 1, group.modified: param("modified")}).where(
                 group.id.in_(holders)
             )
         ),
-        leave=Statement(Member.delete().where(Member.member_id == slot("id")).returning(Member.group_id)),
+        leave=Statement(Member.delete().where(Member.member_id == param("id")).returning(Member.group_id)),
     )
 
 
+# Hot: run by every request for a resource, as are the pages below.
 SQL_OF = {kind: statements(kind) for kind in (USERS, GROUPS)}
 
 
@@ -116,13 +119,13 @@ def get(store: Store, kind: Kind, id: str) -> Row:
 
 
 def prove_readable(store: Store) -> None:
-    """Read the first user; one of FAULTS where the database cannot be read."""
+    """Read the first user; one of DB_ERRORS where the database cannot be read."""
     store.row(nth(USERS, False), skip=0)
 
 
 def page(store: Store, kind: Kind, query: Query) -> Page:
     """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
-    values = slots(query.tree) if query.tree else {}
+    values = params(query.tree) if query.tree else {}
     if query.tree:
         indexes.note(store, kind, query.tree)
     values["base"] = query.base
@@ -134,7 +137,7 @@ def page(store: Store, kind: Kind, query: Query) -> Page:
     try:
         with store.limited(limits.SEARCH_SECONDS):
             return find(store, kind, query, values)
-    except TooLong:
+    except QueryTimeout:
         raise refuse("search_too_slow", seconds=limits.SEARCH_SECONDS) from None
 
 
@@ -165,7 +168,10 @@ def by_position(store: Store, kind: Kind, query: Query, values: dict[str, Any]) 
 
 
 def by_cursor(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
-    """The page behind a cursor: by position, so nobody is skipped or seen twice while others write."""
+    """The page behind a cursor: by position, so nobody is skipped or seen twice while others write.
+
+    Whoever was there when the first page was read is on one of the pages; who comes meanwhile may be on none.
+    """
     after = offset_of(query.cursor) if query.cursor else 0
     statement = listing(kind, Shape(query.tree), None, True)
     rows = store.rows(statement, **values, limit=query.count + 1, after=after)
@@ -181,7 +187,7 @@ def count(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> int
 
 
 class Shape:
-    """A tree that is equal to every other tree of the same shape: the key of compiled statements."""
+    """A tree that is equal to every other tree of the same shape: the key by which statements are cached."""
 
     def __init__(self, tree: Tree | None) -> None:
         self.tree = tree
@@ -203,8 +209,8 @@ def listing(kind: Kind, of: Shape, order: tuple[Path, bool] | None, cursor: bool
         query = query.where(Condition(kind, keyed(of.tree)).build(of.tree))
     query = query.order_by(*(ordering(kind, *order) if order else (model.seq,)))
     if cursor:
-        return Statement(query.where(model.seq > slot("after")).limit(slot("limit")))
-    return Statement(query.limit(slot("limit")).offset(slot("offset")))
+        return Statement(query.where(model.seq > param("after")).limit(param("limit")))
+    return Statement(query.limit(param("limit")).offset(param("offset")))
 
 
 @lru_cache
@@ -212,7 +218,7 @@ def nth(kind: Kind, from_end: bool) -> Statement:
     """The statement that finds the `seq` of the resource so many behind the first, or before the last."""
     seq = MODEL[kind].seq
     return Statement(
-        MODEL[kind].select(seq).order_by(seq.desc() if from_end else seq).limit(1).offset(slot("skip"))
+        MODEL[kind].select(seq).order_by(seq.desc() if from_end else seq).limit(1).offset(param("skip"))
     )
 
 
@@ -246,14 +252,11 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
     document = finish(kind, {"active": True, **document} if kind is USERS else document)
     moment = clock.now()
     row = Row(str(uuid4()), jsonio.dumps(document), 1, moment, moment, linked=kind is GROUPS)
-
-    def work() -> Row:
+    with store.write():
         write(store, SQL_OF[kind].insert, kind, row, document)
         changes = diff({}, document) + put_parts(store, kind, row.id, {}, document, steps)
         journal.record(store, caller, "create", 201, **about(kind, row.id, document), changes=changes)
-        return row
-
-    return store.transact(work)
+    return row
 
 
 def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
@@ -337,8 +340,7 @@ def alter(
     caller: Caller,
 ) -> Row:
     """Read, check, change and write one resource; nothing is written where nothing changed."""
-
-    def work() -> Row:
+    with store.write():
         row = get(store, kind, id)
         prove_version(row, if_match)
         before = orjson.loads(row.doc)
@@ -355,9 +357,7 @@ def alter(
             **about(kind, id, document),
             changes=changes,
         )
-        return row
-
-    return store.transact(work)
+    return row
 
 
 def update_of(kind: Kind, before: Document, after: Document) -> Statement:
@@ -379,8 +379,7 @@ def action_of(changes: list[dict[str, Any]]) -> str:
 
 def delete(store: Store, kind: Kind, id: str, if_match: str | None, caller: Caller) -> None:
     """Delete a resource and its memberships; the activity row keeps all of it for a restore."""
-
-    def work() -> None:
+    with store.write():
         row = get(store, kind, id)
         prove_version(row, if_match)
         sql = SQL_OF[kind]
@@ -394,5 +393,3 @@ def delete(store: Store, kind: Kind, id: str, if_match: str | None, caller: Call
         store.run(sql.delete, id=id)
         kept = {"resource": row._asdict() | {"doc": document}, "groups": left, "members": gone}
         journal.record(store, caller, "delete", 204, **about(kind, id, document), changes=kept)
-
-    store.transact(work)

@@ -7,19 +7,18 @@ is the same on every engine.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import orjson
-from peewee import SQL, ModelAlias, Node, Select, Tuple, fn
+from peewee import SQL, Node, Select, Tuple, fn
 
 from promapp_lite import jsonio
 from promapp_lite.scim.patch import Document
 from promapp_lite.scim.schema import USERS, Kind
-from promapp_lite.store.activity.journal import Happened
+from promapp_lite.store.activity.journal import ActivityEvent
 from promapp_lite.store.directory.filters import MODEL
-from promapp_lite.store.directory.users import GIVEN, given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import by_code_point, item, listed
 from promapp_lite.store.models import Word
 from promapp_lite.text import fold
 
@@ -28,36 +27,31 @@ MAX_LENGTH, MAX_WORDS, MAX_TERMS = 40, 40, 6
 MANY = 2000  # a term that finds this many is not the one to begin with
 END = "\U0010ffff"
 
-PAIR = fn.json_extract(GIVEN, "$[0]"), fn.json_extract(GIVEN, "$[1]")  # a row's position, a word
+PAIR = item("given", 0), item("given", 1)  # a row's position, a word
+# Hot: run for every step of the indexer, while writers wait.
 ADD = Statement(
     Word.insert_from(
-        given("pairs", slot("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
+        listed("pairs", param("kind"), *PAIR), [Word.kind, Word.seq, Word.key]
     ).on_conflict_ignore()
 )
-OWN = (Word.kind == slot("kind")) & Word.seq.in_(given("seqs"))
+OWN = (Word.kind == param("kind")) & Word.seq.in_(listed("seqs"))
 HELD = Statement(Word.select(Word.seq, Word.key).where(OWN))
 DROP = Statement(
-    Word.delete().where((Word.kind == slot("kind")) & Tuple(Word.seq, Word.key).in_(given("pairs", *PAIR)))
+    Word.delete().where((Word.kind == param("kind")) & Tuple(Word.seq, Word.key).in_(listed("pairs", *PAIR)))
 )
 DOCUMENTS = {
-    kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(given("ids"))))
+    kind.name: Statement(model.select(model.seq, model.doc).where(model.id.in_(listed("ids"))))
     for kind, model in MODEL.items()
 }
 FORGET = {
     kind: Statement(
         Word.delete().where(
-            (Word.kind == kind.name) & (Word.seq == model.select(model.seq).where(model.id == slot("id")))
+            (Word.kind == kind.name) & (Word.seq == model.select(model.seq).where(model.id == param("id")))
         )
     )
     for kind, model in MODEL.items()
 }
 UNFOUND = ("delete", "fail")  # whom such activity is about may be found nowhere else
-START, STOP = slot("start0"), slot("stop0")
-COUNT = Statement(
-    Word.select(SQL("1"))
-    .where((Word.kind == slot("kind")) & (Word.key >= START) & (Word.key < STOP))
-    .limit(MANY)
-)
 
 
 def words(texts: Iterable[str | None]) -> set[str]:
@@ -79,7 +73,7 @@ def texts_of(kind: Kind, document: Document) -> list[str | None]:
     return [document.get("userName"), document.get("displayName"), *parts, *addresses]
 
 
-def follow(store: Store, rows: Sequence[Happened]) -> None:
+def follow(store: Store, rows: Sequence[ActivityEvent]) -> None:
     """Bring the words up to date with rows of activity; call it inside a transaction."""
     for kind in MODEL:
         ids = {row.resource_id for row in rows if row.resource_type == kind.name and not row.idle}
@@ -103,63 +97,41 @@ def drop(store: Store, kind: Kind, id: str) -> None:
     store.run(FORGET[kind], id=id)
 
 
-def find(store: Store, kind: str, text: str, query: Select, position: Node, **values: Any) -> list[Any]:
+def find(store: Store, kind: str, text: str, query: Select, position: Node, limit: int) -> list[Any]:
     """The rows of `query` whose words begin with all the words of `text`, in the order of the rarest word."""
     terms = sorted(words([text]), key=lambda term: (rarity(store, kind, term), term))[:MAX_TERMS]
-    if not terms:
-        return []
-    values |= {f"start{n}": term for n, term in enumerate(terms)}
-    values |= {f"stop{n}": term + END for n, term in enumerate(terms)}
-    return list(store.rows(finding(kind, len(terms), Hashed(query, position)), kind=kind, **values))
+    return store.select(finding(kind, terms, query, position).limit(limit)) if terms else []
 
 
 def rarity(store: Store, kind: str, term: str) -> int:
     """How many words begin with the term, up to MANY."""
-    return len(store.rows(COUNT, kind=kind, start0=term, stop0=term + END))
+    return len(store.select(Word.select(SQL("1")).where(within(Word, kind, term)).limit(MANY)))
 
 
-class Hashed:
-    """A query with the column its rows are found by, told apart by identity: describe each once."""
-
-    def __init__(self, query: Select, position: Node) -> None:
-        self.query, self.position = query, position
-
-    def __hash__(self) -> int:
-        return id(self.query)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Hashed) and self.query is other.query
-
-
-@lru_cache(64)
-def finding(kind: str, count: int, wanted: Hashed) -> Statement:
-    """The statement for that many words: the first drives, the others are probed."""
+def finding(kind: str, terms: list[str], query: Select, position: Node) -> Select:
+    """The rows for these words: the first drives, the others are probed."""
     first = Word.alias()
     earlier = Word.alias()
-    sooner = others(earlier, first, 0) & (earlier.key.concat("") < first.key)
-    condition = within(first, 0) & ~fn.EXISTS(earlier.select(SQL("1")).where(sooner))
-    for number in range(1, count):
+    sooner = others(earlier, first, kind, terms[0])
+    sooner &= by_code_point(earlier.key.concat("")) < by_code_point(first.key)
+    condition = within(first, kind, terms[0]) & ~fn.EXISTS(earlier.select(SQL("1")).where(sooner))
+    for term in terms[1:]:
         other = Word.alias()
-        condition &= fn.EXISTS(other.select(SQL("1")).where(others(other, first, number)))
-    query = wanted.query.join(first, on=(first.seq == wanted.position)).where(condition)
-    return Statement(query.order_by(first.key, first.seq).limit(slot("limit")))
+        condition &= fn.EXISTS(other.select(SQL("1")).where(others(other, first, kind, term)))
+    found = query.join(first, on=(first.seq == position)).where(condition)
+    return found.order_by(by_code_point(first.key).asc(), first.seq)
 
 
-def within(word: ModelAlias, number: int) -> Node:
+def within(word: Any, kind: str, term: str) -> Any:
     """The word begins with that term: a range of the index by key."""
-    return (
-        (word.kind == slot("kind"))
-        & (word.key >= slot(f"start{number}"))
-        & (word.key < slot(f"stop{number}"))
-    )
+    key = by_code_point(word.key)
+    return (word.kind == kind) & (key >= term) & (key < term + END)
 
 
-def others(word: ModelAlias, first: ModelAlias, number: int) -> Node:
+def others(word: Any, first: Any, kind: str, term: str) -> Any:
     """Another word of the same row begins with that term.
 
     Told by substr, not as a range: else SQLite reads the range for every row, seconds instead of
     milliseconds.
     """
-    term = slot(f"start{number}")
-    same = (word.kind == slot("kind")) & (word.seq == first.seq)
-    return same & (fn.substr(word.key, 1, fn.length(term)) == term)
+    return (word.kind == kind) & (word.seq == first.seq) & (fn.substr(word.key, 1, len(term)) == term)

@@ -12,18 +12,13 @@ from promapp_lite.scim.schema import GROUPS, KINDS, Kind
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import resources
-from promapp_lite.store.directory.users import given
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import listed
 from promapp_lite.store.models import Activity, Group, Member
 
-KEPT = Statement(
-    Activity.select(Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes).where(
-        (Activity.id == slot("id")) & (Activity.action == "delete")
-    )
-)
-JOIN = Statement(
+JOIN = Statement(  # compiled for the sake of a list of any length
     Member.insert_from(
-        Group.select(Group.id, slot("member_id")).where(Group.id.in_(given("groups"))),
+        Group.select(Group.id, param("member_id")).where(Group.id.in_(listed("groups"))),
         [Member.group_id, Member.member_id],
     )
     .on_conflict_ignore()
@@ -33,9 +28,10 @@ JOIN = Statement(
 
 def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
     """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
-
-    def work() -> tuple[Kind, str]:
-        found = store.row(KEPT, id=id)
+    with store.write():
+        columns = (Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes)
+        deleted = (Activity.id == id) & (Activity.action == "delete")
+        found = store.first(Activity.select(*columns).where(deleted))
         if found is None or not found[3]:
             raise UserError("That delete is no longer kept, so nothing can be restored from it.")
         name, resource_id, shown, changes = found
@@ -43,8 +39,6 @@ def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
         guard_absent(store, kind, resource_id, shown)
         bring_back(store, kind, orjson.loads(changes), caller)
         return kind, resource_id
-
-    return store.transact(work)
 
 
 def guard_absent(store: Store, kind: Kind, id: str, name: str) -> None:

@@ -4,25 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from peewee import SQL, Select, fn
+from peewee import Select
 
 from promapp_lite import jsonio
 from promapp_lite.scim.patch import Document
-from promapp_lite.store.engine import Statement, Store, slot
+from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine.dialect import element, list_of, listed
 from promapp_lite.store.models import Email, Group, Member
 from promapp_lite.text import fold
 
-GIVEN = SQL("given.value")  # a value of the list at hand in `given`
-
-
-def given(name: str, *columns: Any) -> Select:
-    """The values of a slot that holds a JSON list, or columns made of GIVEN: one statement for any number."""
-    return Select([fn.json_each(slot(name)).alias("given")], columns or (GIVEN,))
+GIVEN = element("given")
 
 
 def above() -> Select:
     """The groups given, each with itself and all that it is in, also through others."""
-    up = given("ids", GIVEN, GIVEN).cte("up", recursive=True, columns=("start", "id"))
+    up = listed("ids", GIVEN, GIVEN).cte("up", recursive=True, columns=("start", "id"))
     up = up.union(Member.select(up.c.start, Member.group_id).join(up, on=(Member.member_id == up.c.id)))
     named = Group.select(up.c.start, Group.seq, Group.id, Group.display_name)
     return named.join(up, on=(up.c.id == Group.id)).with_cte(up)
@@ -30,18 +26,18 @@ def above() -> Select:
 
 ABOVE = Statement(above())
 HELD = Statement(  # two lists in JSON, which is half the work of rows
-    Member.select(fn.json_group_array(Member.member_id), fn.json_group_array(Member.group_id)).where(
-        Member.member_id.in_(given("ids"))
+    Member.select(list_of(Member.member_id), list_of(Member.group_id)).where(
+        Member.member_id.in_(listed("ids"))
     )
 )
 ADD_EMAILS = Statement(
     Email.insert_from(
-        given("values", GIVEN, slot("user_id")),
+        listed("values", GIVEN, param("user_id")),
         [Email.value_key, Email.user_id],
     ).on_conflict_ignore()
 )
 DROP_EMAILS = Statement(
-    Email.delete().where((Email.user_id == slot("user_id")) & Email.value_key.in_(given("values")))
+    Email.delete().where((Email.user_id == param("user_id")) & Email.value_key.in_(listed("values")))
 )
 
 Membership = tuple[str, str, bool]  # group id, its name, direct

@@ -1,175 +1,39 @@
 """The database engine: connections, compiled statements, and the one way to write.
 
-Peewee describes each query once; its SQL is compiled on first use and executed with fresh values
-(building costs about 100 µs a query, executing 6).
+What only SQLite has is in `sqlite`; others speak of it in the words of `dialect`.
 """
 
-import contextlib
-import os
-import sqlite3
-import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
-from weakref import WeakSet
+from typing import Any
 
-from peewee import DatabaseError, Query, SqliteDatabase, Value
+from promapp_lite.store.engine import sqlite
+from promapp_lite.store.engine.group_commit import Block, Writer
+from promapp_lite.store.engine.sqlite import DB_ERRORS, QueryTimeout
+from promapp_lite.store.engine.statement import Statement, param
 
-from promapp_lite.text import fold
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = "write.lock"
-PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": "full",  # an acknowledged write survives a power cut
-    "foreign_keys": 1,
-    "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
-    "temp_store": "memory",
-}
-BUSY_SECONDS = 10
-STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
-Result = TypeVar("Result")
-
-
-# What the engine raises: wrapped by Peewee while a statement begins, plain while its rows are fetched.
-FAULTS = (DatabaseError, sqlite3.DatabaseError)
-
-
-class TooLong(Exception):
-    """A read took longer than it may."""
-
-
-class OnlyWriter:
-    """No other process writes inside: it waits its turn, where SQLite would sleep and look again.
-
-    The longest wait was 149 ms against 1,234 ms. The lock ends with its process, however that ends. Where
-    the system has none one process serves, and SQLite's own is enough for the odd command beside it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.with_name(LOCK)
-        self.handle = -1
-
-    def __enter__(self) -> None:
-        if fcntl is None:
-            return
-        if self.handle < 0:
-            self.handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.handle, fcntl.LOCK_EX)
-
-    def __exit__(self, *fault: object) -> None:
-        if self.handle >= 0:
-            fcntl.flock(self.handle, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Give the file back; it opens again when it is used."""
-        if self.handle >= 0:
-            os.close(self.handle)
-            self.handle = -1
-
-
-class Slot(str):
-    """The place of a value in a compiled statement, by name."""
-
-
-def slot(name: str) -> Value:
-    """A value to be given when the statement runs."""
-    return Value(Slot(name), converter=False)
-
-
-class Statement:
-    """A query compiled on first use; `store.run(statement, name=value, …)` fills its slots."""
-
-    def __init__(self, query: Query) -> None:
-        self.query = query
-        self.compiled: tuple[str, tuple[Any, ...]] | None = None
-
-    def bind(self, database: SqliteDatabase, values: dict[str, Any]) -> tuple[str, list[Any]]:
-        """The SQL and its parameters in order."""
-        if self.compiled is None:
-            sql, parameters = database.get_sql_context().sql(self.query).query()
-            self.compiled = sql, tuple(parameters)
-        sql, parameters = self.compiled
-        return sql, [values[each] if type(each) is Slot else each for each in parameters]
-
-
-class Connection(sqlite3.Connection):
-    """A connection that is closed with the thread it belongs to."""
-
-    def __del__(self) -> None:
-        with contextlib.suppress(BaseException):  # Python drops a signal's exception here, and prints it
-            self.close()
-
-
-class Database(SqliteDatabase):
-    """A database that knows the connections of all its threads, as the last one closed folds the log."""
-
-    def __init__(self, path: Path, **options: Any) -> None:
-        self.connections: WeakSet[Connection] = WeakSet()
-        super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
-
-    def _connect(self) -> Connection:
-        made: Connection = super()._connect()
-        self.connections.add(made)
-        return made
-
-    def close_all(self) -> None:
-        """Close the connections of every thread; none may be at work."""
-        self.close()
-        for each in list(self.connections):
-            each.close()
-
-
-def opened(path: Path, **options: Any) -> Database:
-    """A database that opens its connections as this program wants them."""
-    database = Database(path, pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options)
-    with_functions(database)
-    return database
-
-
-def with_functions(database: SqliteDatabase) -> SqliteDatabase:
-    """The database, which knows the functions that its indexes are made with."""
-    database.register_function(fold_value, "fold", 1, deterministic=True)
-    return database
-
-
-@dataclass
-class Turn:
-    """A piece of writing that waits for its turn, and how it went."""
-
-    work: Callable[[], Any]
-    result: Any = None
-    error: BaseException | None = None
-    done: bool = False
+__all__ = ["DB_ERRORS", "QueryTimeout", "Statement", "Store", "param"]
 
 
 class Store:
-    """An open database. Reads run at once on the thread's own connection, writes inside `transact`.
+    """An open database. Reads run at once on the thread's own connection, writes inside `write()`.
 
     All threads write on one connection: another's would have to read anew what this one has written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lock = threading.Lock()
-        self.turns: deque[Turn] = deque()
-        self.database = opened(path)
-        self.writer = opened(path, thread_safe=False)
-        self.only = OnlyWriter(path)
-        self.writing: int | None = None  # the thread inside `transact`
-        self.behind = True  # activity was written here that may not be followed yet, see `store.follow`
-        self.asked: Counter[str] = Counter()  # see `store.indexes`
+        self.database = sqlite.connect(path)
+        self.writer = sqlite.connect(path, thread_safe=False)
+        self.writing = Writer(self.writer, path)
+        self.behind = True  # activity was written here that may not be indexed yet, see `activity.indexer`
+        self.searches: Counter[tuple[str, str]] = Counter()  # see `directory.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:
         """Execute a statement and return its cursor; rows are tuples."""
-        database = self.writer if self.writing == threading.get_ident() else self.database
+        database = self.here
         sql, parameters = statement.bind(database, values)
         return database.execute_sql(sql, parameters)
 
@@ -183,77 +47,54 @@ class Store:
         found: Sequence[tuple[Any, ...]] = self.run(statement, **values).fetchall()
         return found
 
-    def transact(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in a write transaction: all of it is kept, durably, or none, and its error raised.
+    def select(self, query: Any) -> list[tuple[Any, ...]]:
+        """The rows of a Peewee query that is built each time: of all but the hot ones, see `Statement`."""
+        found: list[tuple[Any, ...]] = self.here.execute(query).fetchall()
+        return found
 
-        What several threads ask for meanwhile goes into one transaction, and so to the disk at once; each
-        is undone by itself. It is no matter which of the threads runs it.
+    def first(self, query: Any) -> tuple[Any, ...] | None:
+        """The first row of such a query, or None."""
+        found = self.select(query.limit(1))
+        return found[0] if found else None
+
+    def execute(self, query: Any) -> int:
+        """Execute such a query that writes, inside a block; how many rows it changed."""
+        changed: int = self.here.execute(query).rowcount
+        return changed
+
+    def index_names(self, prefix: str) -> set[str]:
+        """The indexes whose names begin so."""
+        return sqlite.index_names(self.here, prefix)
+
+    def drop_index(self, name: str) -> None:
+        """Drop an index."""
+        sqlite.drop_index(self.here, name)
+
+    @property
+    def here(self) -> sqlite.Database:
+        """The database by the connection of this thread: the writer's inside a block."""
+        return self.writer if self.writing.is_mine else self.database
+
+    def write(self) -> Block:
+        """A block that writes: all of it is kept, durably, once it is left, or none where it raises.
+
+        Within another block it is part of that. What cannot be kept is raised where the block is left.
         """
-        if self.writing == threading.get_ident():
-            with self.writer.atomic():
-                return work()
-        mine = Turn(work)
-        self.turns.append(mine)
-        with self.lock:
-            if not mine.done:
-                self.take_turns([self.turns.popleft() for _ in range(len(self.turns))])
-        try:
-            if mine.error is not None:
-                raise mine.error
-            return mine.result  # type: ignore[no-any-return]
-        finally:
-            del mine  # an error holds this frame, which would hold the error
+        return Block(self.writing)
 
-    def take_turns(self, turns: list[Turn]) -> None:
-        """Do what is asked for in one transaction; where that cannot be kept, nobody's is."""
-        self.writing = threading.get_ident()
-        try:
-            with self.only, self.writer.atomic("IMMEDIATE"):
-                if len(turns) == 1:
-                    turns[0].result = turns[0].work()
-                else:
-                    for each in turns:
-                        self.take(each)
-        except BaseException as error:
-            for each in turns:
-                each.error = each.error or error
-        finally:
-            self.writing = None
-            for each in turns:
-                each.done = True
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for their turn to write."""
+        return len(self.writing.waiting)
 
-    def take(self, turn: Turn) -> None:
-        """Do one thing of several, or undo just that."""
-        run = self.writer.execute_sql
-        run("SAVEPOINT turn")
-        try:
-            turn.result = turn.work()
-        except Exception as error:
-            if not self.writer.connection().in_transaction:
-                raise  # SQLite has undone the whole transaction, on a full disk for one
-            run("ROLLBACK TO turn")
-            turn.error = error
-        run("RELEASE turn")
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """A block whose reads are broken off after that time: QueryTimeout is raised."""
+        return sqlite.deadline(self.database, seconds)
 
-    @contextlib.contextmanager
-    def limited(self, seconds: float) -> Iterator[None]:
-        """Reads that are broken off after that time: TooLong is raised."""
-        connection, end = self.database.connection(), time.monotonic() + seconds
-        connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
-        try:
-            yield
-        except FAULTS as error:
-            if "interrupted" not in str(error):
-                raise
-            raise TooLong from None
-        finally:
-            connection.set_progress_handler(None, STEPS)
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Several reads that see the same state."""
-        with self.database.atomic():
-            yield
+    def snapshot(self) -> AbstractContextManager[Any]:
+        """A block whose reads see the same state."""
+        found: AbstractContextManager[Any] = sqlite.snapshot(self.database)
+        return found
 
     def disconnect(self) -> None:
         """Close this thread's connection; it opens again when it is used."""
@@ -261,12 +102,5 @@ class Store:
 
     def close(self) -> None:
         """Close every connection, so that SQLite folds the log into the database when nobody else has it."""
-        with self.lock:
-            self.writer.close_all()
-            self.only.close()
+        self.writing.close()
         self.database.close_all()
-
-
-def fold_value(text: Any) -> Any:
-    """`fold` for SQL; what is no text passes through."""
-    return fold(text) if isinstance(text, str) else text

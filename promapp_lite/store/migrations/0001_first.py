@@ -102,7 +102,8 @@ class Activity(Model):
     changes = TextField(null=True)
     request = TextField(null=True)
     ms = IntegerField()
-    times = IntegerField(default=1)
+    times = IntegerField()
+    indexed = BooleanField()
     code = TextField(null=True)
     facts = TextField(null=True)
 
@@ -113,6 +114,7 @@ class Activity(Model):
 Activity.add_index(
     Activity.index(Activity.action, name="activity_action", where=Activity.action != SQL("'update'"))
 )
+Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=~Activity.indexed))
 
 
 class Cycle(Model):
@@ -146,12 +148,16 @@ class Word(Model):
         without_rowid = True
 
 
-class Mark(Model):
-    name = TextField(primary_key=True)
-    position = IntegerField()
+class SearchCount(Model):
+    day = TextField()
+    resource_type = TextField()
+    path = TextField()
+    searches = IntegerField()
 
     class Meta:
-        table_name = "mark"
+        table_name = "search_count"
+        primary_key = CompositeKey("day", "resource_type", "path")
+        without_rowid = True
 
 
 class Session(Model):
@@ -194,7 +200,7 @@ MODELS = (
     Activity,
     Cycle,
     Word,
-    Mark,
+    SearchCount,
     Session,
     Setup,
     Attempt,

@@ -11,14 +11,13 @@ from filelock import FileLock, Timeout
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import FAULTS, Store
+from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.store.snapshots import copies
 
 log = logging.getLogger("promapp_lite")
 
 FOLDER, REPLACED, LOCK = "backups", "replaced", "daily.lock"
 FIRST_SECONDS, LOOK_SECONDS = 60, 3600
-LOGS = ("-wal", "-shm")
 
 
 def backup(store: Store, target: Path) -> None:
@@ -27,7 +26,7 @@ def backup(store: Store, target: Path) -> None:
         raise UserError(f"{target} exists already: nothing was overwritten.")
     try:
         copies.copy(store.database, target)
-    except (OSError, *FAULTS) as error:
+    except (OSError, *DB_ERRORS) as error:
         raise UserError(f"The backup {target} could not be made: {error}.") from None
 
 
@@ -47,7 +46,7 @@ def restore(folder: Path, source: Path) -> Path | None:
             fresh.replace(folder / opening.DATABASE)
         finally:
             fresh.unlink(missing_ok=True)
-        copies.settle(folder)
+        copies.fsync(folder)
     opening.open_store(folder).close()
     return kept
 
@@ -57,11 +56,11 @@ def check(source: Path) -> None:
     if not source.is_file():
         raise UserError(f"There is no file {source}.")
     try:
-        copies.prove(source)
-        database = copies.reading(source)
+        sqlite.integrity_check(source)
+        database = sqlite.read_only(source)
         with database.connection_context():
             known = opening.steps(database)
-    except FAULTS as error:
+    except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
     if not any(each.applied for each in known):
         raise UserError(f"{source} is no backup of promapp-lite. Nothing was changed.")
@@ -71,10 +70,10 @@ def check(source: Path) -> None:
 def take(source: Path, target: Path) -> None:
     """Copy a backup beside the database; UserError where there is no room."""
     try:
-        database = copies.reading(source)
+        database = sqlite.read_only(source)
         with database.connection_context():
             copies.copy(database, target)
-    except (OSError, *FAULTS) as error:
+    except (OSError, *DB_ERRORS) as error:
         raise UserError(f"{source} could not be copied: {error}. Nothing was changed.") from None
 
 
@@ -83,10 +82,12 @@ def keep_present(folder: Path) -> Path | None:
     present = folder / opening.DATABASE
     if not present.exists():
         return None
-    copies.fold_log(present)
+    sqlite.checkpoint(present)
     kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
     kept.parent.mkdir(mode=0o700, exist_ok=True)
-    for end in LOGS:  # there only where the database is damaged; beside a new one they would damage that
+    for (
+        end
+    ) in sqlite.LOGS:  # there only where the database is damaged; beside a new one they would damage that
         part = present.with_name(present.name + end)
         if part.exists():
             part.replace(kept.with_name(kept.name + end))
@@ -130,7 +131,7 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
                     log.info("%d activity rows older than %d days are forgotten", gone, days)
         except Timeout:
             pass
-        except (UserError, OSError, *FAULTS) as error:
+        except (UserError, OSError, *DB_ERRORS) as error:
             log.error("today's copy: %s", error)
         store.disconnect()
         wait = LOOK_SECONDS

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Store
+from promapp_lite.store.engine import Store, sqlite
 
 BACKUPS = "backups"
 
@@ -20,7 +20,7 @@ class Copy(NamedTuple):
 
 def size(store: Store) -> int:
     """The bytes of the database with its log."""
-    files = (store.path, store.path.with_name(store.path.name + "-wal"))
+    files = (store.path, store.path.with_name(store.path.name + sqlite.LOGS[0]))
     return sum(file.stat().st_size for file in files if file.exists())
 
 

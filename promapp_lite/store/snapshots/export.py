@@ -26,7 +26,7 @@ ALL_GROUPS = Statement(Group.select(*(getattr(Group, name) for name in KEPT)).or
 ALL_MEMBERS = Statement(
     Member.select(Member.group_id, Member.member_id).order_by(Member.group_id, Member.member_id)
 )
-ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in ("id", "request")]
+ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in ("id", "request", "indexed")]
 ALL_ACTIVITY = Statement(
     Activity.select(*(getattr(Activity, name) for name in ACTIVITY)).order_by(Activity.id)
 )

@@ -1,0 +1,236 @@
+"""SQLite: its connections, its files, and its words for what engines write in their own way (`dialect`)."""
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from peewee import SQL, Case, DatabaseError, Expression, SqliteDatabase, fn
+
+from promapp_lite.errors import UserError
+from promapp_lite.text import fold
+
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",  # an acknowledged write survives a power cut
+    "foreign_keys": 1,
+    "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
+    "temp_store": "memory",
+}
+BUSY_SECONDS = 10
+STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
+LOGS = ("-wal", "-shm")  # the files beside a database
+
+# What the engine raises: wrapped by Peewee while a statement begins, plain while its rows are fetched.
+DB_ERRORS = (DatabaseError, sqlite3.DatabaseError)
+
+
+class QueryTimeout(Exception):
+    """A read took longer than it may."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection that is closed with the thread it belongs to."""
+
+    def __del__(self) -> None:
+        with contextlib.suppress(BaseException):  # Python drops a signal's exception here, and prints it
+            self.close()
+
+
+class Database(SqliteDatabase):
+    """A database that knows the connections of all its threads, as the last one closed folds the log."""
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.connections: WeakSet[Connection] = WeakSet()
+        super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
+
+    def _connect(self) -> Connection:
+        made: Connection = super()._connect()  # type: ignore[misc]
+        self.connections.add(made)
+        return made
+
+    def close_all(self) -> None:
+        """Close the connections of every thread; none may be at work."""
+        self.close()
+        for each in list(self.connections):
+            each.close()
+
+
+def connect(path: Path, **options: Any) -> Database:
+    """A database that opens its connections as this program wants them."""
+    database = Database(path, pragmas=PRAGMAS, timeout=BUSY_SECONDS, cached_statements=512, **options)
+    with_functions(database)
+    return database
+
+
+def read_only(file: Path) -> SqliteDatabase:
+    """The database in a file, which is only read."""
+    return with_functions(SqliteDatabase(f"{file.resolve().as_uri()}?mode=ro", uri=True))
+
+
+def with_functions(database: SqliteDatabase) -> SqliteDatabase:
+    """The database, which knows the functions that its indexes are made with."""
+    database.register_function(fold_value, "fold", 1, deterministic=True)
+    return database
+
+
+def fold_value(text: Any) -> Any:
+    """`fold` for SQL; what is no text passes through."""
+    return fold(text) if isinstance(text, str) else text
+
+
+@contextlib.contextmanager
+def deadline(database: SqliteDatabase, seconds: float) -> Iterator[None]:
+    """Reads that are broken off after that time: QueryTimeout is raised."""
+    connection, end = database.connection(), time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    try:
+        yield
+    except DB_ERRORS as error:
+        if "interrupted" not in str(error):
+            raise
+        raise QueryTimeout from None
+    finally:
+        connection.set_progress_handler(None, STEPS)
+
+
+def snapshot(database: SqliteDatabase) -> Any:
+    """A block whose reads see the same state."""
+    return database.atomic()
+
+
+def copy_into(database: SqliteDatabase, target: Path) -> None:
+    """Copy one state of the database into an empty file, however busy it is.
+
+    A copy of the file would miss what is in the log beside it; the stepwise backup never ends under writes.
+    """
+    database.execute_sql("VACUUM INTO ?", (str(target),))
+
+
+def integrity_check(file: Path) -> None:
+    """One of DB_ERRORS where SQLite finds a fault in the file."""
+    database = read_only(file)
+    with database.connection_context():
+        found = [row[0] for row in database.execute_sql("PRAGMA integrity_check").fetchall()]
+    if found != ["ok"]:
+        raise DatabaseError(f"{file} is damaged: {found[0]}")
+
+
+def checkpoint(file: Path) -> None:
+    """Bring what is in the log beside a database into it; UserError while others have it open.
+
+    A damaged database is left as it is, with its log.
+    """
+    connection = sqlite3.connect(file, timeout=5)
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError:
+        raise UserError(f"{file} is in use by another command: try again when that has ended.") from None
+    except sqlite3.DatabaseError:
+        return
+    finally:
+        connection.close()
+
+
+def left_open(file: Path) -> Path | None:
+    """The log beside a database that we have closed: it is there while another program has the database open.
+
+    Whoever closes a database last folds the log into it. A worker that was killed did not, so this does.
+    """
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file, timeout=5)) as last:
+        last.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    log = file.with_name(file.name + "-wal")
+    return log if log.exists() else None
+
+
+def index_names(database: SqliteDatabase, prefix: str) -> set[str]:
+    """The indexes whose names begin so."""
+    names = database.execute_sql("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+    return {name for (name,) in names if name.startswith(prefix)}
+
+
+def drop_index(database: SqliteDatabase, name: str) -> None:
+    """Drop an index."""
+    database.execute_sql('DROP INDEX "{}"'.format(name.replace('"', '""')))
+
+
+TYPES = {"list": ("array",), "string": ("text",), "number": ("integer", "real")}  # JSON's word, SQLite's
+
+
+def place(names: tuple[str, ...]) -> str:
+    """A place in a document; its names come from a schema, never from a request."""
+    return "$" + "".join(f'."{name}"' for name in names)
+
+
+def each(value: Any, names: tuple[str, ...]) -> Any:
+    """Rows with key, value and type."""
+    return fn.json_each(value, place(names)) if names else fn.json_each(value)
+
+
+def element(rows: str) -> Any:
+    """The value of a row."""
+    return SQL(f"{rows}.value")
+
+
+def key(rows: str) -> Any:
+    """The key of a row."""
+    return SQL(f"{rows}.key")
+
+
+def item(rows: str, number: int) -> Any:
+    """A value in the list of a row."""
+    return fn.json_extract(element(rows), f"$[{number}]")
+
+
+def is_type(rows: str, types: tuple[str, ...]) -> Any:
+    """The type of a row among others."""
+    words = tuple(word for name in types for word in TYPES.get(name, (name,)))
+    found = SQL(f"{rows}.type")
+    return found == words[0] if len(words) == 1 else found.in_(words)
+
+
+def extract(value: Any, names: tuple[str, ...]) -> Any:
+    """The place is a literal, or no index made of the expression would be used."""
+    return fn.json_extract(value, SQL("'" + place(names).replace("'", "''") + "'"))
+
+
+def as_object(rows: str, name: str) -> Any:
+    """The value of a row as an object."""
+    other = fn.json_object(name, element(rows)) if name else "{}"
+    return Case(None, ((SQL(f"{rows}.type") == "object", element(rows)),), other)
+
+
+def as_list(rows: str) -> Any:
+    """The value of a row as a list."""
+    return SQL(
+        f"CASE {rows}.type WHEN 'array' THEN {rows}.value WHEN 'object' THEN '[' || {rows}.value || ']' "
+        f"WHEN 'true' THEN '[true]' WHEN 'false' THEN '[false]' ELSE json_array({rows}.value) END"
+    )
+
+
+def list_of(value: Any) -> Any:
+    """The values of all rows."""
+    return fn.json_group_array(value)
+
+
+def folded(value: Any) -> Any:
+    """By the function that `with_functions` gives each connection."""
+    return fn.fold(value)
+
+
+def contains(text: Any, part: Any) -> Any:
+    """The place of the part is one."""
+    return fn.instr(text, part) > 0
+
+
+def by_code_point(text: Any) -> Any:
+    """As SQLite compares any text."""
+    return text
+
+
+def untrue(condition: Any) -> Any:
+    """Neither nested nor called, as SQLite's parser takes little depth."""
+    return Expression(condition, "IS NOT", SQL("TRUE"))
