@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bench.client import Client
 from promapp_lite.scim import resource
-from promapp_lite.scim.schema import GROUPS, USERS, Kind
+from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
 from promapp_lite.store import opening
 from promapp_lite.store.activity import indexer
 from promapp_lite.store.activity.journal import Caller
@@ -115,7 +115,7 @@ def plant(folder: Path, people: int) -> Seeded:
     return seeded
 
 
-def make(store: Store, kind: Kind, body: dict[str, Any]) -> str:
+def make(store: Store, kind: ResourceType, body: dict[str, Any]) -> str:
     """Make one resource, with its activity row; returns its id."""
     document, steps = resource.build(kind, body)
     return resources.create(store, kind, document, steps, Caller("POST", kind.endpoint)).id

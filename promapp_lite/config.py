@@ -127,14 +127,14 @@ class Flag:
         return BOOLEANS[value.strip().lower()]
 
 
-Kind = Text | Location | Number | Choice | Flag  # each with its type in TOML, and how a value is read
+ResourceType = Text | Location | Number | Choice | Flag  # each with its type in TOML, and how a value is read
 
 
 @dataclass(frozen=True)
 class Setting:
     """One row of the table; `commands` take it as an option, `shown` describes a default that is computed."""
 
-    kind: Kind
+    kind: ResourceType
     default: Any
     help: str
     metavar: str | None
@@ -144,7 +144,7 @@ class Setting:
 
 
 def setting(
-    kind: Kind,
+    kind: ResourceType,
     default: Any,
     help: str,
     *,

@@ -13,10 +13,10 @@ from promapp_lite.api.resources import make, modify, put
 from promapp_lite.api.responses import reply
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import limits
-from promapp_lite.scim.patch import member_of
+from promapp_lite.scim.body import member_of
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, etag, location
-from promapp_lite.scim.schema import KINDS, Kind
+from promapp_lite.scim.resource_types import RESOURCE_TYPES, ResourceType
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import resources
 
@@ -63,7 +63,7 @@ def subject(operation: Any) -> dict[str, object]:
     """What a refused operation was about."""
     sent = operation if isinstance(operation, dict) else {}
     match = PATH.fullmatch(str(member_of(sent, "path")))
-    kind = next((kind for kind in KINDS if match and kind.endpoint == f"/{match[1]}"), None)
+    kind = next((kind for kind in RESOURCE_TYPES if match and kind.endpoint == f"/{match[1]}"), None)
     return about(kind, match and match[2], member_of(sent, "data"))
 
 
@@ -93,21 +93,21 @@ def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) ->
     return told | {"status": status}
 
 
-def target(path: Any, made: dict[str, str], method: str) -> tuple[Kind, str]:
+def target(path: Any, made: dict[str, str], method: str) -> tuple[ResourceType, str]:
     """The kind and id a bulk path names; a POST names no id."""
     match = PATH.fullmatch(path) if isinstance(path, str) else None
     if match is None or bool(match[2]) is (method == "POST"):
         raise refuse("wrong_bulk_path")
-    kind = next(kind for kind in KINDS if kind.endpoint == f"/{match[1]}")
+    kind = next(kind for kind in RESOURCE_TYPES if kind.endpoint == f"/{match[1]}")
     return kind, str(resolved(match[2], made)) if match[2] else ""
 
 
-def create(api: Api, kind: Kind, id: str, data: Any, if_match: str | None) -> Row:
+def create(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | None) -> Row:
     """POST: a new resource; it has no id and no version yet."""
     return make(api, kind, data)
 
 
-def delete(api: Api, kind: Kind, id: str, data: Any, if_match: str | None) -> None:
+def delete(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | None) -> None:
     """DELETE; its data is nobody's."""
     resources.delete(api.store, kind, id, if_match, api.caller)
 
@@ -131,7 +131,7 @@ def resolved(value: Any, made: dict[str, str]) -> Any:
     return made[match[1]]
 
 
-Write = Callable[[Api, Kind, str, Any, str | None], Row | None]
+Write = Callable[[Api, ResourceType, str, Any, str | None], Row | None]
 METHODS: dict[str, tuple[str, Write]] = {
     "POST": ("201", create),
     "PUT": ("200", put),

@@ -13,7 +13,7 @@ from promapp_lite.errors import ScimError
 from promapp_lite.ops.logs import first_fault
 from promapp_lite.scim.body import read_json
 from promapp_lite.scim.refusals import BY_STATUS, refuse
-from promapp_lite.scim.schema import Kind
+from promapp_lite.scim.resource_types import ResourceType
 from promapp_lite.store.activity import journal
 from promapp_lite.store.engine import DB_ERRORS
 
@@ -77,7 +77,7 @@ def subject() -> dict[str, object]:
     return about(arguments.get("kind"), arguments.get("id"), parsed)
 
 
-def about(kind: Kind | None, id: str | None, sent: Any) -> dict[str, object]:
+def about(kind: ResourceType | None, id: str | None, sent: Any) -> dict[str, object]:
     """How the activity names what a failed write was about: type, id, name and what was sent."""
     return {
         "resource_type": kind.name if kind else None,

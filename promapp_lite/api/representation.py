@@ -6,11 +6,11 @@ from promapp_lite import jsonio
 from promapp_lite.api.call import Api
 from promapp_lite.scim import resource
 from promapp_lite.scim.resource import ALL, Row, Selection, location
-from promapp_lite.scim.schema import GROUPS, USERS, Kind
+from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
 from promapp_lite.store.directory import groups, users
 
 
-def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
+def selection(kind: ResourceType, sent: Mapping[str, str]) -> Selection:
     """The attributes asked for."""
     attributes, excluded = sent.get("attributes"), sent.get("excludedattributes")
     if not attributes and not excluded:
@@ -18,7 +18,7 @@ def selection(kind: Kind, sent: Mapping[str, str]) -> Selection:
     return resource.select(kind, (attributes or "").split(","), (excluded or "").split(","))
 
 
-def present(api: Api, kind: Kind, rows: list[Row], chosen: Selection) -> list[str]:
+def present(api: Api, kind: ResourceType, rows: list[Row], chosen: Selection) -> list[str]:
     """The resources as JSON text, with what is derived where it is wanted.
 
     Of groups that have too many members together, only the first: the next page begins behind them.
@@ -53,7 +53,7 @@ def members_parts(api: Api, rows: list[Row]) -> list[str]:
     return [f'"members":{each}' for each in held]
 
 
-DERIVED: dict[Kind, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
+DERIVED: dict[ResourceType, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
     USERS: ("groups", groups_parts),
     GROUPS: ("members", members_parts),
 }

@@ -11,11 +11,11 @@ from promapp_lite.api.representation import present, selection
 from promapp_lite.api.responses import reply
 from promapp_lite.scim import membership, patch, resource
 from promapp_lite.scim.resource import ALL, Row, Selection, bare, etag, location
-from promapp_lite.scim.schema import GROUPS, Kind
+from promapp_lite.scim.resource_types import GROUPS, ResourceType
 from promapp_lite.store.directory import resources
 
 
-def find(kind: Kind, id: str) -> Response:
+def find(kind: ResourceType, id: str) -> Response:
     """GET a resource; 304 where the caller has this version."""
     api = current()
     chosen = selection(kind, parameters(api))
@@ -28,7 +28,7 @@ def find(kind: Kind, id: str) -> Response:
     return reply(shown, headers={"ETag": tag})
 
 
-def create(kind: Kind) -> Response:
+def create(kind: ResourceType) -> Response:
     """POST a resource: 201, Location, and the resource as it was kept."""
     api = current()
     chosen = selection(kind, parameters(api))
@@ -36,14 +36,14 @@ def create(kind: Kind) -> Response:
     return changed(api, kind, row, chosen, 201, {"Location": location(kind, api.base, row.id)})
 
 
-def replace(kind: Kind, id: str) -> Response:
+def replace(kind: ResourceType, id: str) -> Response:
     """PUT a resource."""
     api = current()
     chosen = selection(kind, parameters(api))
     return changed(api, kind, put(api, kind, id, body(api), api.if_match), chosen)
 
 
-def update(kind: Kind, id: str) -> Response:
+def update(kind: ResourceType, id: str) -> Response:
     """PATCH: 200 with the resource for a user, 204 for a group unless attributes are asked for.
 
     Microsoft advises the 204, as a group's answer would carry its members.
@@ -56,7 +56,7 @@ def update(kind: Kind, id: str) -> Response:
     return changed(api, kind, row, chosen)
 
 
-def delete(kind: Kind, id: str) -> Response:
+def delete(kind: ResourceType, id: str) -> Response:
     """DELETE a resource."""
     api = current()
     resources.delete(api.store, kind, id, api.if_match, api.caller)
@@ -65,7 +65,7 @@ def delete(kind: Kind, id: str) -> Response:
 
 def changed(
     api: Api,
-    kind: Kind,
+    kind: ResourceType,
     row: Row,
     chosen: Selection,
     status: int = 200,
@@ -75,19 +75,19 @@ def changed(
     return reply(present(api, kind, [row], chosen)[0], status, {"ETag": etag(row.version), **(headers or {})})
 
 
-def make(api: Api, kind: Kind, sent: Any) -> Row:
+def make(api: Api, kind: ResourceType, sent: Any) -> Row:
     """A new resource from a body."""
     document, steps = resource.build(kind, sent)
     return resources.create(api.store, kind, document, steps, api.caller)
 
 
-def put(api: Api, kind: Kind, id: str, sent: Any, if_match: str | None) -> Row:
+def put(api: Api, kind: ResourceType, id: str, sent: Any, if_match: str | None) -> Row:
     """The resource replaced by a body."""
     document, steps = resource.build(kind, sent)
     return resources.replace(api.store, kind, id, document, steps, if_match, api.caller)
 
 
-def modify(api: Api, kind: Kind, id: str, sent: Any, if_match: str | None) -> Row:
+def modify(api: Api, kind: ResourceType, id: str, sent: Any, if_match: str | None) -> Row:
     """The resource with a PATCH body carried out."""
     operations = patch.parse(kind, sent)
     own, steps = membership.split(operations) if kind is GROUPS else (operations, [])

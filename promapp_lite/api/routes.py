@@ -11,14 +11,14 @@ from werkzeug.routing import BaseConverter, Rule
 from promapp_lite.api import bulk, discovery, errors, resources, search
 from promapp_lite.api.authenticate import NAMES, authenticate
 from promapp_lite.errors import ScimError
-from promapp_lite.scim.schema import KINDS, Kind
+from promapp_lite.scim.resource_types import RESOURCE_TYPES, ResourceType
 from promapp_lite.store.engine import DB_ERRORS
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-ROUTES: tuple[tuple[str, str, Callable[..., Response], Kind | None], ...] = (
+ROUTES: tuple[tuple[str, str, Callable[..., Response], ResourceType | None], ...] = (
     *(
         (path, method, view, kind)
-        for kind in KINDS
+        for kind in RESOURCE_TYPES
         for path, method, view in (
             (kind.endpoint, "GET", search.search),
             (kind.endpoint, "POST", resources.create),

@@ -13,7 +13,7 @@ from promapp_lite.api.responses import listed, reply
 from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree, parse
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.schema import KINDS, Kind, resolve
+from promapp_lite.scim.resource_types import RESOURCE_TYPES, ResourceType, resolve
 from promapp_lite.store.activity import journal
 from promapp_lite.store.directory import resources
 from promapp_lite.store.directory.resources import Query
@@ -23,7 +23,7 @@ GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 PROBE_SECONDS = 60
 
 
-def search(kind: Kind) -> Response:
+def search(kind: ResourceType) -> Response:
     """GET a list of one kind."""
     api = current()
     return found(api, (kind,), parameters(api))
@@ -32,10 +32,10 @@ def search(kind: Kind) -> Response:
 def search_all() -> Response:
     """GET the list of everything (RFC 7644 §3.4.2.1)."""
     api = current()
-    return found(api, KINDS, parameters(api))
+    return found(api, RESOURCE_TYPES, parameters(api))
 
 
-def post_search(kind: Kind) -> Response:
+def post_search(kind: ResourceType) -> Response:
     """POST `.search` (RFC 7644 §3.4.3)."""
     api = current()
     return found(api, (kind,), search_request(api))
@@ -44,7 +44,7 @@ def post_search(kind: Kind) -> Response:
 def post_search_all() -> Response:
     """POST `.search` over everything."""
     api = current()
-    return found(api, KINDS, search_request(api))
+    return found(api, RESOURCE_TYPES, search_request(api))
 
 
 def search_request(api: Api) -> dict[str, str]:
@@ -62,7 +62,7 @@ def as_parameter(value: Any) -> str:
     return value if isinstance(value, str) else jsonio.dumps(value)
 
 
-def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Response:
+def found(api: Api, kinds: tuple[ResourceType, ...], sent: Mapping[str, str]) -> Response:
     """One page of what a query finds, over one kind or several one after the other."""
     if "cursor" in sent and len(kinds) > 1:
         raise refuse("cursor_over_both")
@@ -82,7 +82,7 @@ def found(api: Api, kinds: tuple[Kind, ...], sent: Mapping[str, str]) -> Respons
     return reply(listed(shown, total, **paging))
 
 
-def query_of(api: Api, kind: Kind, sent: Mapping[str, str], start: int, count: int) -> Query:
+def query_of(api: Api, kind: ResourceType, sent: Mapping[str, str], start: int, count: int) -> Query:
     """The store's query for a set of parameters; ScimError 400 says what is wrong with them."""
     if "cursor" in sent and len(sent["cursor"]) > 100:
         raise refuse("wrong_cursor")
@@ -120,7 +120,7 @@ def integer(sent: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def note_probe(api: Api, kind: Kind, tree: Tree | None) -> None:
+def note_probe(api: Api, kind: ResourceType, tree: Tree | None) -> None:
     """Keep a trace of Test Connection: a search for a random GUID that finds nobody (entra/CLIENT §1).
 
     A new person's look-up can look the same, so at most one a minute and token is kept.

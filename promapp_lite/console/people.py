@@ -9,9 +9,10 @@ import orjson
 from promapp_lite.console.format import indented
 from promapp_lite.console.request import number
 from promapp_lite.errors import ScimError
-from promapp_lite.scim.patch import Document
+from promapp_lite.jsonio import Document
 from promapp_lite.scim.resource import Row
-from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USERS, Kind
+from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
+from promapp_lite.scim.schema import ENTERPRISE
 from promapp_lite.store.activity import entries
 from promapp_lite.store.directory import people, resources, users
 from promapp_lite.store.engine import Store
@@ -49,7 +50,7 @@ def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def opened(store: Store, kind: Kind, id: str | None, read: Reader) -> dict[str, Any] | None:
+def opened(store: Store, kind: ResourceType, id: str | None, read: Reader) -> dict[str, Any] | None:
     """The one that is asked for, None where it is not here."""
     if not id:
         return None

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from promapp_lite.jsonio import Document
 from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import refuse
 
@@ -67,3 +68,19 @@ def check_string(text: str) -> None:
         raise refuse("string_too_long", most=limits.STRING, sent=len(text))
     if "\0" in text:
         raise refuse("nul_character")
+
+
+def check_schemas(body: Document) -> None:
+    """Refuse a `schemas` that is no list of texts; which URNs are in it is the client's affair."""
+    schemas = member_of(body, "schemas")
+    if schemas is not None and not (
+        isinstance(schemas, list) and all(isinstance(urn, str) for urn in schemas)
+    ):
+        raise refuse("schemas_not_urns")
+
+
+def member_of(body: Any, name: str) -> Any:
+    """A member of a JSON object, its name compared without case; 400 when it is no object."""
+    if not isinstance(body, dict):
+        raise refuse("not_an_object")
+    return next((value for key, value in body.items() if key.lower() == name), None)

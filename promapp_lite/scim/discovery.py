@@ -3,7 +3,8 @@
 from typing import Any
 
 from promapp_lite.scim import limits
-from promapp_lite.scim.schema import ENTERPRISE, KINDS, Attribute
+from promapp_lite.scim.resource_types import RESOURCE_TYPES
+from promapp_lite.scim.schema import ENTERPRISE, Attribute
 
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -16,27 +17,27 @@ def attribute(each: Attribute) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "name": each.name,
         "type": each.type,
-        "multiValued": each.multi,
+        "multiValued": each.multi_valued,
         "description": each.description,
         "required": each.required,
         "mutability": each.mutability,
         "returned": each.returned,
     }
     if each.type in ("string", "reference", "binary"):
-        shown |= {"caseExact": each.exact, "uniqueness": each.uniqueness}
-    if each.canonical:
-        shown["canonicalValues"] = list(each.canonical)
-    if each.refs:
-        shown["referenceTypes"] = list(each.refs)
-    if each.subs:
-        shown["subAttributes"] = [attribute(sub) for sub in each.subs]
+        shown |= {"caseExact": each.case_exact, "uniqueness": each.uniqueness}
+    if each.canonical_values:
+        shown["canonicalValues"] = list(each.canonical_values)
+    if each.reference_types:
+        shown["referenceTypes"] = list(each.reference_types)
+    if each.sub_attributes:
+        shown["subAttributes"] = [attribute(sub) for sub in each.sub_attributes]
     return shown
 
 
 def schemas(base: str) -> list[dict[str, Any]]:
     """The schemas of all resource types and their extensions."""
     found = []
-    for kind in KINDS:
+    for kind in RESOURCE_TYPES:
         for urn, attributes in ((kind.urn, kind.attributes), *kind.extensions.items()):
             name, description = NAMES.get(urn, (kind.name, kind.description))
             found.append(
@@ -67,7 +68,7 @@ def resource_types(base: str) -> list[dict[str, Any]]:
                 "location": f"{base}/ResourceTypes/{kind.name}",
             },
         }
-        for kind in KINDS
+        for kind in RESOURCE_TYPES
     ]
 
 

@@ -1,11 +1,11 @@
 """Filters: text to tree (RFC 7644 §3.4.2.2), and the tree against one value.
 
 A tree is nested tuples: ("and" | "or", (tree, …)), ("not", tree), ("pr", path), (operator, path,
-operand, sent) and ("has", path, tree) for `emails[type eq "work"]`, where the inner paths name
+operand, sent) and ("value_path", path, tree) for `emails[type eq "work"]`, where the inner paths name
 sub-attributes. An operand is text (folded where case does not count), a bool or a number; `sent`
 is the same as it was written.
 
-Beyond the RFC, as Entra sends it: `emails[type eq "work"].value eq "x"`, bare words as values.
+Beyond the RFC, as Entra sends it: `emails[type eq "work"].value eq "x"`, unquoted words as values.
 """
 
 import json
@@ -19,7 +19,8 @@ from promapp_lite.errors import ScimError
 from promapp_lite.scim import limits
 from promapp_lite.scim.body import check_string
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.schema import NAME_RULE, Attribute, Kind, Path, resolve
+from promapp_lite.scim.resource_types import NAME_RULE, Path, ResourceType, resolve
+from promapp_lite.scim.schema import Attribute
 from promapp_lite.text import fold
 
 TOKEN = re.compile(
@@ -41,7 +42,7 @@ Resolver = Callable[[str], Path]
 
 
 @lru_cache(1024)
-def parse(kind: Kind, text: str) -> Tree:
+def parse(kind: ResourceType, text: str) -> Tree:
     """The tree of a filter over resources of a kind; ScimError 400 invalidFilter says where it is wrong."""
     if len(text) > limits.FILTER:
         raise refuse("filter_too_long", most=limits.FILTER, sent=len(text))
@@ -54,7 +55,7 @@ def parse_value(attribute: Attribute, text: str) -> Tree:
     return Parser(text, value_resolver(attribute)).parse()
 
 
-def resource_resolver(kind: Kind) -> Resolver:
+def resource_resolver(kind: ResourceType) -> Resolver:
     """Finds attributes of a resource; what is a wrong path elsewhere makes a wrong filter here."""
 
     def find(path: str) -> Path:
@@ -158,9 +159,9 @@ class Parser:
             sub = self.find(self.take("word", "a sub-attribute")[1:])
             inner = ("and", (inner, self.compare(sub)))
         self.find, self.inside = outer, False
-        if path.leaf.complex and not path.leaf.multi:
+        if path.leaf.complex and not path.leaf.multi_valued:
             return under(path, inner)
-        return ("has", path, inner)
+        return ("value_path", path, inner)
 
     def compare(self, path: Path) -> Tree:
         """The operator and operand behind a path."""
@@ -174,7 +175,7 @@ class Parser:
         return comparable(operator, value_of(path), self.operand())
 
     def operand(self) -> Any:
-        """The value of a comparison: JSON text, or a bare word (Entra's documentation shows both)."""
+        """The value of a comparison: JSON text, or an unquoted word (Entra's documentation shows both)."""
         if self.position >= len(self.tokens):
             raise refuse("filter_no_value", where="at the end", filter=self.text)
         kind, text = self.tokens[self.position]
@@ -183,7 +184,7 @@ class Parser:
         self.position += 1
         if kind == "string":
             return self.unquote(text)
-        return Bare(text)
+        return Unquoted(text)
 
     def unquote(self, text: str) -> str:
         """The text of a JSON string literal."""
@@ -219,7 +220,7 @@ def under(path: Path, tree: Tree) -> Tree:
     return (tree[0], path._replace(sub=tree[1].leaf), *tree[2:])
 
 
-class Bare(str):
+class Unquoted(str):
     """An operand written without quotes; true, false, null and numbers are meant so where they fit."""
 
 
@@ -227,14 +228,14 @@ def value_of(path: Path) -> Path:
     """A complex attribute compares by its `value` (RFC 7643 §2.4)."""
     if path.sub is None and path.leaf.complex:
         if "value" not in path.leaf.by_name:
-            raise refuse("filter_complex", path=str(path), sub=path.leaf.subs[0].name)
+            raise refuse("filter_complex", path=str(path), sub=path.leaf.sub_attributes[0].name)
         return path._replace(sub=path.leaf.sub("value"))
     return path
 
 
 def comparable(operator: str, path: Path, operand: Any) -> Tree:
     """The comparison with its operand in the attribute's type; 400 where the operator has no meaning."""
-    if isinstance(operand, Bare) and operand.lower() == "null":
+    if isinstance(operand, Unquoted) and operand.lower() == "null":
         if operator not in ("eq", "ne"):
             raise refuse("filter_null", operator=operator)
         return ("not", ("pr", path)) if operator == "eq" else ("pr", path)
@@ -249,7 +250,7 @@ def comparable(operator: str, path: Path, operand: Any) -> Tree:
 
 def text_operand(leaf: Attribute, operand: str) -> str:
     """Folded where the attribute does not count case."""
-    return str(operand) if leaf.exact else fold(operand)
+    return str(operand) if leaf.case_exact else fold(operand)
 
 
 def boolean_operand(leaf: Attribute, operand: str) -> bool:
@@ -268,9 +269,9 @@ def moment_operand(leaf: Attribute, operand: str) -> str:
         raise refuse("filter_not_datetime", attribute=leaf.name, operand=str(operand)) from None
 
 
-def free_operand(leaf: Attribute, operand: str) -> Any:
-    """What a bare word looks like; a quoted text stays a text."""
-    if not isinstance(operand, Bare):
+def undeclared_operand(leaf: Attribute, operand: str) -> Any:
+    """What an unquoted word looks like; a quoted text stays a text."""
+    if not isinstance(operand, Unquoted):
         return fold(operand)
     if operand.lower() in CONSTANTS:
         return CONSTANTS[operand.lower()]
@@ -282,7 +283,7 @@ def free_operand(leaf: Attribute, operand: str) -> Any:
 OPERANDS: dict[str, Callable[[Attribute, str], Any]] = {
     "boolean": boolean_operand,
     "dateTime": moment_operand,
-    "any": free_operand,
+    "any": undeclared_operand,
 }
 
 
@@ -290,7 +291,7 @@ def terms(tree: Tree) -> int:
     """How many comparisons a tree has."""
     if tree[0] in ("and", "or"):
         return sum(map(terms, tree[1]))
-    return terms(tree[-1]) if tree[0] in ("not", "has") else 1
+    return terms(tree[-1]) if tree[0] in ("not", "value_path") else 1
 
 
 def names(tree: Tree, sub: str) -> bool:
@@ -328,7 +329,7 @@ def compare(operator: str, leaf: Attribute, found: Any, operand: Any) -> bool:
     """One comparison; `ne` is the opposite of `eq`, also where there is nothing."""
     if operator == "ne":
         return not compare("eq", leaf, found, operand)
-    if isinstance(found, str) and not leaf.exact:
+    if isinstance(found, str) and not leaf.case_exact:
         found = fold(found)
     if isinstance(found, bool) is not isinstance(operand, bool) or not same_type(found, operand):
         return False

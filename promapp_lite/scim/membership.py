@@ -12,7 +12,7 @@ from promapp_lite.scim.patch import Operation
 from promapp_lite.scim.refusals import refuse
 
 
-class Step(NamedTuple):
+class MembershipChange(NamedTuple):
     """`add`, `remove` or `set` to these ids, or `remove` those that a filter over members chooses.
 
     `names` holds the `display` of those that were sent with one.
@@ -24,7 +24,7 @@ class Step(NamedTuple):
     names: Mapping[str, str] = {}
 
 
-def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
+def split(operations: list[Operation]) -> tuple[list[Operation], list[MembershipChange]]:
     """The operations on the group's own attributes, and the steps over its members, each in order."""
     own, steps = [], []
     for operation in operations:
@@ -38,7 +38,7 @@ def split(operations: list[Operation]) -> tuple[list[Operation], list[Step]]:
     return own, steps
 
 
-def steps_of(operation: Operation) -> list[Step]:
+def steps_of(operation: Operation) -> list[MembershipChange]:
     """The steps of one operation on `members`.
 
     `remove` with a value array takes out only those (Entra without the flag), whereas `remove`
@@ -51,11 +51,11 @@ def steps_of(operation: Operation) -> list[Step]:
         return filtered(operation, named)
     if operation.op != "remove":
         act = "add" if operation.op == "add" else "set"
-        return [Step(act, named, names=names_of(operation.value))]
-    return [Step("set" if operation.value in (None, "") else "remove", named)]
+        return [MembershipChange(act, named, names=names_of(operation.value))]
+    return [MembershipChange("set" if operation.value in (None, "") else "remove", named)]
 
 
-def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
+def filtered(operation: Operation, named: tuple[str, ...]) -> list[MembershipChange]:
     """`members[value eq "…"]`: the id in the path is the one added, removed or replaced."""
     tree = operation.tree
     assert tree is not None  # noqa: S101
@@ -63,12 +63,12 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[Step]:
         raise refuse("member_filter")
     by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
     if operation.op == "remove":
-        return [Step("remove", (tree[2],))] if by_id else [Step("remove", tree=tree)]
+        return [MembershipChange("remove", (tree[2],))] if by_id else [MembershipChange("remove", tree=tree)]
     if not by_id:
         raise refuse("member_without_id")
     if operation.op == "add" or not named:
-        return [Step("add", (tree[2], *named))]
-    return [Step("remove", (tree[2],)), Step("add", named)]
+        return [MembershipChange("add", (tree[2], *named))]
+    return [MembershipChange("remove", (tree[2],)), MembershipChange("add", named)]
 
 
 def ids_of(value: Any) -> tuple[str, ...]:

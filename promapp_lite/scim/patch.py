@@ -8,21 +8,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-
 from promapp_lite.errors import ScimError
+from promapp_lite.jsonio import Document, key_in, key_of
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim import limits
+from promapp_lite.scim.body import check_schemas, member_of
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.schema import CUSTOM_URN, Attribute, Kind, Path, free, resolve
+from promapp_lite.scim.resource_types import CUSTOM_URN, Path, ResourceType, resolve
+from promapp_lite.scim.schema import Attribute, undeclared
 from promapp_lite.scim.values import coerce, single
 
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
 LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
-
-Document = dict[str, Any]
 
 
 class Operation(NamedTuple):
@@ -34,7 +33,7 @@ class Operation(NamedTuple):
     value: Any
 
 
-def parse(kind: Kind, body: Any) -> list[Operation]:
+def parse(kind: ResourceType, body: Any) -> list[Operation]:
     """The operations of a PATCH body, path-less ones spread over their keys; ScimError 400."""
     operations = member_of(body, "operations")
     if not isinstance(operations, list) or not operations:
@@ -45,23 +44,7 @@ def parse(kind: Kind, body: Any) -> list[Operation]:
     return [each for sent in operations for each in parse_one(kind, sent)]
 
 
-def check_schemas(body: Document) -> None:
-    """Refuse a `schemas` that is no list of texts; which URNs are in it is the client's affair."""
-    schemas = member_of(body, "schemas")
-    if schemas is not None and not (
-        isinstance(schemas, list) and all(isinstance(urn, str) for urn in schemas)
-    ):
-        raise refuse("schemas_not_urns")
-
-
-def member_of(body: Any, name: str) -> Any:
-    """A member of a JSON object, its name compared without case; 400 when it is no object."""
-    if not isinstance(body, dict):
-        raise refuse("not_an_object")
-    return next((value for key, value in body.items() if key.lower() == name), None)
-
-
-def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
+def parse_one(kind: ResourceType, sent: Any) -> Iterator[Operation]:
     """One sent operation, spread where it has no path."""
     op, path, value = (member_of(sent, name) for name in ("op", "path", "value"))
     if not isinstance(op, str) or op.lower() not in OPERATIONS:
@@ -86,7 +69,7 @@ def parse_one(kind: Kind, sent: Any) -> Iterator[Operation]:
     yield from expand(kind, Operation(op, place, tree, value))
 
 
-def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
+def expand(kind: ResourceType, operation: Operation) -> Iterator[Operation]:
     """The operation itself; one on a whole extension becomes one for each attribute in its object.
 
     What the object does not name stays, also in a replace (RFC 7644 §3.5.2.3).
@@ -106,7 +89,7 @@ def expand(kind: Kind, operation: Operation) -> Iterator[Operation]:
             yield Operation(op, inner, None, item)
 
 
-def target(kind: Kind, text: str, value: Any) -> tuple[Path, filters.Tree | None]:
+def target(kind: ResourceType, text: str, value: Any) -> tuple[Path, filters.Tree | None]:
     """What a path or key names; an object under an unknown URN is an extension with its attributes."""
     if isinstance(value, dict) and text.lower().startswith("urn:") and not kind.knows(text):
         custom = CUSTOM_URN.fullmatch(text)
@@ -115,17 +98,17 @@ def target(kind: Kind, text: str, value: Any) -> tuple[Path, filters.Tree | None
     return parse_path(kind, text)
 
 
-def key_target(kind: Kind, key: str, value: Any) -> tuple[Path, filters.Tree | None]:
+def key_target(kind: ResourceType, key: str, value: Any) -> tuple[Path, filters.Tree | None]:
     """What a key in a body names; one that is no path is an attribute of just that name (CLIENT rule 16)."""
     try:
         return target(kind, key, value)
     except ScimError:
         if not key or "[" in key:
             raise
-        return Path(None, free(key)), None
+        return Path(None, undeclared(key)), None
 
 
-def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
+def spread(kind: ResourceType, op: str, value: Any) -> Iterator[Operation]:
     """A path-less value as one operation a key; keys may be dotted, URNs or value paths."""
     if not isinstance(value, dict):
         raise refuse("value_not_object", op=op)
@@ -145,7 +128,7 @@ def spread(kind: Kind, op: str, value: Any) -> Iterator[Operation]:
 
 
 @lru_cache(4096)
-def parse_path(kind: Kind, text: str) -> tuple[Path, filters.Tree | None]:
+def parse_path(kind: ResourceType, text: str) -> tuple[Path, filters.Tree | None]:
     """`attribute`, `attribute.sub`, `attribute[filter]` or `…[filter].sub`, each with or without URN."""
     if "[" not in text:
         return resolve(kind, text), None
@@ -153,7 +136,7 @@ def parse_path(kind: Kind, text: str) -> tuple[Path, filters.Tree | None]:
     if match is None:
         raise refuse("unreadable_path", path=text)
     path = resolve(kind, match["path"])
-    if path.attribute is None or path.sub or not (path.top.multi or path.top.free):
+    if path.attribute is None or path.sub or not (path.top.multi_valued or path.top.undeclared):
         raise refuse("no_list_of_values", path=str(path))
     tree = filters.parse_value(path.attribute, match["filter"])
     if match["sub"]:
@@ -187,7 +170,9 @@ def apply_one(document: Document, operation: Operation) -> int:
         return 1
     holder = document if path.urn is None else extension(document, path)
     name = path.attribute.name
-    key = key_in(holder, name) if path.attribute.free else name  # what the table knows is kept by its name
+    key = (
+        key_in(holder, name) if path.attribute.undeclared else name
+    )  # what the table knows is kept by its name
     held = holder.get(key)
     changed = CHANGES[bool(operation.tree), bool(path.sub)](held, operation)
     if changed in (None, [], {}):
@@ -217,21 +202,13 @@ def extension(document: Document, path: Path) -> Document:
     return held
 
 
-def key_in(holder: Document, name: str) -> str:
-    """The key under which the holder has `name`, whatever its case; `name` itself where it has none."""
-    if name in holder:
-        return name
-    lower = name.lower()
-    return next((key for key in holder if key.lower() == lower), name)
-
-
-def whole(held: Any, operation: Operation) -> Any:
+def on_attribute(held: Any, operation: Operation) -> Any:
     """`attribute`: the new value of the whole attribute."""
     attribute, op = operation.path.leaf, operation.op
     if op == "remove":
         return without(held, operation)
     value = coerce(attribute, operation.value)
-    if op == "add" and (attribute.multi or isinstance(held, list)):
+    if op == "add" and (attribute.multi_valued or isinstance(held, list)):
         added = value if isinstance(value, list) else [] if value is None else [value]
         return joined(held or [], added, attribute)
     if isinstance(held, dict) and isinstance(operation.value, dict) and "value" not in attribute.by_name:
@@ -262,25 +239,20 @@ def joined(held: list[Any], added: list[Any], attribute: Attribute) -> list[Any]
     return one_primary(held + new, new)
 
 
-def key_of(value: Any) -> bytes:
-    """What two equal values have in common, to find one among many at once."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
 def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
     """The values with `primary` taken from all but the newest primary one."""
-    chosen = [value for value in newest if isinstance(value, dict) and value.get("primary") is True]
-    if not chosen:
+    primaries = [value for value in newest if isinstance(value, dict) and value.get("primary") is True]
+    if not primaries:
         return values
     for value in values:
-        if isinstance(value, dict) and value.get("primary") is True and value is not chosen[-1]:
+        if isinstance(value, dict) and value.get("primary") is True and value is not primaries[-1]:
             value["primary"] = False
     return values
 
 
 def without(held: Any, operation: Operation) -> Any:
     """What stays after `remove attribute`; with a value, only the values named go (Entra, COMPAT)."""
-    several = operation.path.leaf.multi or isinstance(held, list)
+    several = operation.path.leaf.multi_valued or isinstance(held, list)
     if not several or not isinstance(operation.value, list) or not operation.value:
         return None
     gone = coerce(operation.path.leaf, operation.value) or []
@@ -294,17 +266,17 @@ def covers(named: Any, value: Any) -> bool:
     return bool(named == value)
 
 
-def part(held: Any, operation: Operation) -> Any:
+def on_sub_attribute(held: Any, operation: Operation) -> Any:
     """`attribute.sub`: the attribute with that part set or removed."""
     path = operation.path
-    if path.top.multi or isinstance(held, list):
-        return part_of_all(held or [], operation)
+    if path.top.multi_valued or isinstance(held, list):
+        return on_sub_of_all_values(held or [], operation)
     if held is not None and not isinstance(held, dict):
         raise refuse("holds_plain_value", path=str(path), holder=path.top.name)
     return with_sub(held or {}, operation)
 
 
-def part_of_all(held: list[Any], operation: Operation) -> list[Any]:
+def on_sub_of_all_values(held: list[Any], operation: Operation) -> list[Any]:
     """`emails.value` and the like without a filter: all values, or the one there is to be.
 
     `value` is what the element is, so setting it leaves one element, not several alike.
@@ -331,27 +303,31 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
     value = None if (op or operation.op) == "remove" else coerce(sub, operation.value)
     if value is None:
         removed = found.pop(key, None)
-        reference = sub.name == "value" and not operation.path.top.free
-        bare = operation.path.top.multi and not found.keys() - LABELS
+        reference = sub.name == "value" and not operation.path.top.undeclared
+        bare = operation.path.top.multi_valued and not found.keys() - LABELS
         # What a value was is gone: keeping `{type: "work"}` would be an e-mail without an address.
         return {} if removed is not None and (bare or reference) else found
     found[key] = value
     return found
 
 
-def chosen(held: Any, operation: Operation) -> list[Any]:
+def on_values(held: Any, operation: Operation) -> list[Any]:
     """`attribute[filter]`: the values with the matching ones replaced, extended or removed."""
     values, hits = matching(held, operation)
     if operation.op == "remove":
         return [value for value in values if not any(value is hit for hit in hits)]
-    value = as_element(single(operation.path.leaf, only(operation)))
+    value = as_element(single(operation.path.leaf, element_value(operation)))
     if not hits:
-        return values if value is None else joined(values, [implied(operation) | value], operation.path.top)
+        return (
+            values
+            if value is None
+            else joined(values, [implied_element(operation) | value], operation.path.top)
+        )
     if value is None:
         return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
-    base = implied(operation, strict=False)
+    base = implied_element(operation, strict=False)
     made = [(as_element(hit) if operation.op == "add" else base) | value for hit in hits]
-    return one_primary([swap(each, hits, made) for each in values], made)
+    return one_primary([replacement(each, hits, made) for each in values], made)
 
 
 def as_element(value: Any) -> Any:
@@ -359,21 +335,21 @@ def as_element(value: Any) -> Any:
     return value if value is None or isinstance(value, dict) else {"value": value}
 
 
-def chosen_part(held: Any, operation: Operation) -> list[Any]:
+def on_sub_of_values(held: Any, operation: Operation) -> list[Any]:
     """`attribute[filter].sub`: the matching values with that part set or removed.
 
     Where none matches, one is made from the filter: Entra sets `emails[type eq "work"].value` on
     people without a work e-mail, and a second operation must find what the first one made.
     """
     values, hits = matching(held, operation)
-    operation = operation._replace(value=only(operation))
+    operation = operation._replace(value=element_value(operation))
     gone = operation.op == "remove" or coerce(operation.path.leaf, operation.value) is None
     if not hits:
         if gone:
             return values
-        return joined(values, [with_sub(implied(operation), operation)], operation.path.top)
+        return joined(values, [with_sub(implied_element(operation), operation)], operation.path.top)
     made = [with_sub(hit, operation) for hit in hits]
-    return one_primary([kept for each in values if (kept := swap(each, hits, made))], made)
+    return one_primary([kept for each in values if (kept := replacement(each, hits, made))], made)
 
 
 def matching(held: Any, operation: Operation) -> tuple[list[Any], list[Any]]:
@@ -383,12 +359,12 @@ def matching(held: Any, operation: Operation) -> tuple[list[Any], list[Any]]:
     return values, [value for value in values if filters.matches(operation.tree, value)]
 
 
-def swap(value: Any, hits: list[Any], made: list[Any]) -> Any:
+def replacement(value: Any, hits: list[Any], made: list[Any]) -> Any:
     """The value made in place of this one, or this one."""
     return next((new for hit, new in zip(hits, made, strict=True) if hit is value), value)
 
 
-def only(operation: Operation) -> Any:
+def element_value(operation: Operation) -> Any:
     """The value of an operation on one element; Entra also sends it in a list of one."""
     value = operation.value
     if not isinstance(value, list):
@@ -398,7 +374,7 @@ def only(operation: Operation) -> Any:
     return value[0] if value else None
 
 
-def implied(operation: Operation, strict: bool = True) -> Document:
+def implied_element(operation: Operation, strict: bool = True) -> Document:
     """The element a filter of `eq` terms describes, `{type: "work"}`; 400 noTarget where there is none."""
     tree = operation.tree
     assert tree is not None  # noqa: S101
@@ -411,8 +387,8 @@ def implied(operation: Operation, strict: bool = True) -> Document:
 
 
 CHANGES = {
-    (False, False): whole,
-    (False, True): part,
-    (True, False): chosen,
-    (True, True): chosen_part,
+    (False, False): on_attribute,
+    (False, True): on_sub_attribute,
+    (True, False): on_values,
+    (True, True): on_sub_of_values,
 }

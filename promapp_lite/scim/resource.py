@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from promapp_lite.jsonio import Document, key_in, key_of
 from promapp_lite.scim import membership
-from promapp_lite.scim.patch import Document, apply, check_schemas, key_in, key_of, spread
+from promapp_lite.scim.body import check_schemas
+from promapp_lite.scim.patch import apply, spread
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.schema import USERS, Kind, Path, resolve
+from promapp_lite.scim.resource_types import USERS, Path, ResourceType, resolve
 
 
 class Row(NamedTuple):
@@ -25,13 +27,13 @@ class Row(NamedTuple):
     linked: bool = True
 
 
-def build(kind: Kind, body: Any) -> tuple[Document, list[membership.Step]]:
+def build(kind: ResourceType, body: Any) -> tuple[Document, list[membership.MembershipChange]]:
     """The document in the body of a POST or PUT, and for a group the steps that make its members."""
     if not isinstance(body, dict):
         raise refuse("not_an_object")
     check_schemas(body)
     operations = list(spread(kind, "add", body))
-    steps: list[membership.Step] = []
+    steps: list[membership.MembershipChange] = []
     if kind is not USERS:
         operations, steps = membership.split(operations)
     document: Document = {}
@@ -39,7 +41,7 @@ def build(kind: Kind, body: Any) -> tuple[Document, list[membership.Step]]:
     return document, steps
 
 
-def finish(kind: Kind, document: Document) -> Document:
+def finish(kind: ResourceType, document: Document) -> Document:
     """The document ready to keep: what is required is there, `schemas` says what is in it."""
     for name in kind.required:
         if name not in document:
@@ -88,12 +90,12 @@ def bare(tag: str) -> str:
     return tag.removeprefix("W/").strip('"')
 
 
-def location(kind: Kind, base: str, id: str) -> str:
+def location(kind: ResourceType, base: str, id: str) -> str:
     """The address of a resource under the SCIM base."""
     return f"{base}{kind.endpoint}/{id}"
 
 
-def show(kind: Kind, row: Row, base: str, derived: str = "") -> str:
+def show(kind: ResourceType, row: Row, base: str, derived: str = "") -> str:
     """The resource as JSON text: the kept document to the letter, then id, derived parts and meta.
 
     `derived` is JSON text of further members, such as `"members":[…]`, or empty.
@@ -127,12 +129,12 @@ def names(path: Path, name: str) -> bool:
     return path.urn is None and path.attribute is not None and path.attribute.name == name
 
 
-def select(kind: Kind, attributes: Iterable[str], excluded: Iterable[str]) -> Selection:
+def select(kind: ResourceType, attributes: Iterable[str], excluded: Iterable[str]) -> Selection:
     """The selection that two lists of attribute names make; blanks around names do not count."""
     return Selection(paths(kind, attributes), paths(kind, excluded))
 
 
-def paths(kind: Kind, sent: Iterable[str]) -> tuple[Path, ...]:
+def paths(kind: ResourceType, sent: Iterable[str]) -> tuple[Path, ...]:
     """The paths of attribute names; the URN of the core schema means all its attributes, so nothing."""
     wanted = [name.strip() for name in sent]
     return tuple(resolve(kind, name) for name in wanted if name and name.lower() != kind.urn.lower())

@@ -19,9 +19,9 @@ SHOWN = 80  # characters of a value of the wrong type that are told
 
 def coerce(attribute: Attribute, value: Any) -> Any:
     """The value of a whole attribute in the shape the table gives it; None means absent."""
-    if attribute.free:
+    if attribute.undeclared:
         return without_nulls(value)
-    if attribute.multi:
+    if attribute.multi_valued:
         return many(attribute, value)
     if isinstance(value, list):
         if len(value) > 1:
@@ -31,7 +31,7 @@ def coerce(attribute: Attribute, value: Any) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """A free value without what says nothing: Entra cannot read an answer that holds a null."""
+    """An undeclared value without what says nothing: Entra cannot read an answer that holds a null."""
     if isinstance(value, list):
         value = [kept for each in value if (kept := without_nulls(each)) is not None]
     elif isinstance(value, dict):

@@ -3,7 +3,8 @@
 import pytest
 
 from promapp_lite.scim import discovery
-from promapp_lite.scim.schema import ENTERPRISE, GROUP, KINDS, USER
+from promapp_lite.scim.resource_types import RESOURCE_TYPES
+from promapp_lite.scim.schema import ENTERPRISE, GROUP, USER
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 CORE = "urn:ietf:params:scim:schemas:core:2.0:"
@@ -64,7 +65,7 @@ def shown_by_path():
     }
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: kind.name)
 def test_as_the_table(kind):
     """Every attribute is shown with the characteristics that hold here (RFC 7643 §7)."""
     shown = shown_by_path()
@@ -72,13 +73,13 @@ def test_as_the_table(kind):
         for attribute in attributes:
             for path, each in (
                 (attribute.name, attribute),
-                *((f"{attribute.name}.{s.name}", s) for s in attribute.subs),
+                *((f"{attribute.name}.{s.name}", s) for s in attribute.sub_attributes),
             ):
                 told = shown[urn, path]
-                assert told["type"] == each.type and told["multiValued"] is each.multi
+                assert told["type"] == each.type and told["multiValued"] is each.multi_valued
                 assert told["required"] is each.required and told["mutability"] == each.mutability
                 assert told["returned"] == each.returned and told["description"] == each.description
-                assert told.get("caseExact", each.exact) is each.exact
+                assert told.get("caseExact", each.case_exact) is each.case_exact
                 assert told.get("uniqueness", each.uniqueness) == each.uniqueness
                 assert ("subAttributes" in told) is each.complex
 

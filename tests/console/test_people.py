@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from promapp_lite.scim.schema import USERS
+from promapp_lite.scim.resource_types import USERS
 from promapp_lite.store.activity import indexer
 from promapp_lite.store.directory import people, search
 

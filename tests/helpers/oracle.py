@@ -13,7 +13,8 @@ from scim2_models import EnterpriseUser, PatchOp, SCIMException, ScimPolicy, Use
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import patch, resource
-from promapp_lite.scim.schema import ENTERPRISE, USER, USERS
+from promapp_lite.scim.resource_types import USERS
+from promapp_lite.scim.schema import ENTERPRISE, USER
 
 Model = User[EnterpriseUser]
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

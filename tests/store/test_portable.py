@@ -11,7 +11,7 @@ from peewee import PostgresqlDatabase, Query, fn
 from promapp_lite import store as package
 from promapp_lite.errors import UserError
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim.schema import GROUPS, USERS
+from promapp_lite.scim.resource_types import GROUPS, USERS
 from promapp_lite.store.access import admins, sessions, setup, tokens
 from promapp_lite.store.activity import auth_failures, cycles, entries, journal
 from promapp_lite.store.activity.journal import Caller

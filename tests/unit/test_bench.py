@@ -238,7 +238,7 @@ def test_people_are_of_one_length():
 
 def test_planted(tmp_path):
     """The store holds the people and groups that the ids name."""
-    from promapp_lite.scim.schema import GROUPS
+    from promapp_lite.scim.resource_types import GROUPS
     from promapp_lite.store import opening
     from promapp_lite.store.directory import groups, resources
 

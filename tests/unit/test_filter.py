@@ -8,7 +8,8 @@ from peewee import SqliteDatabase
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USERS, Attribute, Path
+from promapp_lite.scim.resource_types import GROUPS, USERS, Path
+from promapp_lite.scim.schema import ENTERPRISE, Attribute
 from promapp_lite.store.directory.filters import MODEL, Condition, ordering, params
 from promapp_lite.store.engine import Statement
 
@@ -101,18 +102,22 @@ TREES = {
     "((title pr))": TITLE,
     'not eq "x"': ("eq", "not", "x", "x"),
     # value paths
-    'emails[type eq "work"]': ("has", "emails", WORK),
+    'emails[type eq "work"]': ("value_path", "emails", WORK),
     'emails[type eq "work" and value co "@X"]': (
-        "has",
+        "value_path",
         "emails",
         ("and", (WORK, ("co", "value", "@x", "@X"))),
     ),
-    'emails[not (type eq "work")]': ("has", "emails", ("not", WORK)),
-    'emails[type eq "work"].value eq "A"': ("has", "emails", ("and", (WORK, ("eq", "value", "a", "A")))),
-    'emails [ type eq "work" ] or title pr': ("or", (("has", "emails", WORK), TITLE)),
-    'roles[primary eq "True"]': ("has", "roles", ("eq", "primary", True, True)),
+    'emails[not (type eq "work")]': ("value_path", "emails", ("not", WORK)),
+    'emails[type eq "work"].value eq "A"': (
+        "value_path",
+        "emails",
+        ("and", (WORK, ("eq", "value", "a", "A"))),
+    ),
+    'emails [ type eq "work" ] or title pr': ("or", (("value_path", "emails", WORK), TITLE)),
+    'roles[primary eq "True"]': ("value_path", "roles", ("eq", "primary", True, True)),
     "roles[primary eq true].value eq x": (
-        "has",
+        "value_path",
         "roles",
         ("and", (("eq", "primary", True, True), ("eq", "value", "x", "x"))),
     ),

@@ -4,8 +4,9 @@ import pytest
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import membership, patch
-from promapp_lite.scim.membership import Step
-from promapp_lite.scim.schema import GROUP, GROUPS
+from promapp_lite.scim.membership import MembershipChange
+from promapp_lite.scim.resource_types import GROUPS
+from promapp_lite.scim.schema import GROUP
 
 
 def steps(*operations):
@@ -76,7 +77,11 @@ def test_in_order():
         )
     )
     assert [str(each.path) for each in own] == ["displayName", "externalId"]
-    assert found == [Step("add", ("a",)), Step("set"), Step("add", ("b",))]
+    assert found == [
+        MembershipChange("add", ("a",)),
+        MembershipChange("set"),
+        MembershipChange("add", ("b",)),
+    ]
 
 
 def test_names():

@@ -6,7 +6,7 @@ import pytest
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import patch, resource
-from promapp_lite.scim.schema import USERS
+from promapp_lite.scim.resource_types import USERS
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 WORK = {"type": "work", "value": "w@x"}

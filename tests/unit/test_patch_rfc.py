@@ -6,7 +6,8 @@ import pytest
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import membership, patch, resource
-from promapp_lite.scim.schema import ENTERPRISE, GROUPS, USER, USERS
+from promapp_lite.scim.resource_types import GROUPS, USERS
+from promapp_lite.scim.schema import ENTERPRISE, USER
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 

@@ -7,7 +7,8 @@ import pytest
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import resource
 from promapp_lite.scim.resource import Row, Selection, select
-from promapp_lite.scim.schema import ENTERPRISE, GROUP, GROUPS, USER, USERS
+from promapp_lite.scim.resource_types import GROUPS, USERS
+from promapp_lite.scim.schema import ENTERPRISE, GROUP, USER
 
 CUSTOM = "urn:acme:hr:2.0:User"
 

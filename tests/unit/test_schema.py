@@ -4,7 +4,8 @@ import pytest
 
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.filter import resource_resolver
-from promapp_lite.scim.schema import ENTERPRISE, GROUP, GROUPS, KINDS, USER, USERS, resolve
+from promapp_lite.scim.resource_types import GROUPS, RESOURCE_TYPES, USERS, resolve
+from promapp_lite.scim.schema import ENTERPRISE, GROUP, USER
 
 CUSTOM = "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User"
 PATHS = {
@@ -128,12 +129,12 @@ def test_default_sub_attributes():
     assert resolve(USERS, "nobody.primary").leaf.type == "boolean"
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", RESOURCE_TYPES, ids=lambda kind: kind.name)
 def test_the_table_is_sound(kind):
     """Names are unique without case, complex attributes have parts, texts of at least a few words explain."""
     for attributes in (kind.attributes, *kind.extensions.values()):
         for attribute in attributes:
-            names = [sub.name.lower() for sub in attribute.subs]
+            names = [sub.name.lower() for sub in attribute.sub_attributes]
             assert len(names) == len(set(names))
             assert attribute.complex is (attribute.type == "complex")
             assert attribute.description.endswith(".")

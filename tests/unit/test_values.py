@@ -3,7 +3,7 @@
 import pytest
 
 from promapp_lite.errors import ScimError
-from promapp_lite.scim.schema import GROUPS, USERS, resolve
+from promapp_lite.scim.resource_types import GROUPS, USERS, resolve
 from promapp_lite.scim.values import coerce
 
 W = {"type": "work", "value": "w@x"}

@@ -14,7 +14,8 @@ from peewee import OP, SQL, Case, Entity, Expression, Node, Ordering, Select, Va
 
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.schema import GROUPS, USERS, Attribute, Kind, Path
+from promapp_lite.scim.resource_types import GROUPS, USERS, Path, ResourceType
+from promapp_lite.scim.schema import Attribute
 from promapp_lite.store.engine import param
 from promapp_lite.store.engine.dialect import (
     as_list,
@@ -31,8 +32,8 @@ from promapp_lite.store.engine.dialect import (
 )
 from promapp_lite.store.models import Email, Group, Member, Resource, User
 
-MODEL: dict[Kind, type[Resource]] = {USERS: User, GROUPS: Group}
-COLUMNS: dict[Kind, dict[str, Any]] = {
+MODEL: dict[ResourceType, type[Resource]] = {USERS: User, GROUPS: Group}
+COLUMNS: dict[ResourceType, dict[str, Any]] = {
     kind: {
         "id": model.id,
         "externalId": model.external_id,
@@ -60,8 +61,8 @@ def shape(tree: Tree) -> tuple[Any, ...]:
         return (tree[0], *(shape(part) for part in tree[1]))
     if tree[0] == "not":
         return ("not", shape(tree[1]))
-    if tree[0] == "has":
-        return ("has", str(tree[1]), shape(tree[2]))
+    if tree[0] == "value_path":
+        return ("value_path", str(tree[1]), shape(tree[2]))
     return (tree[0], str(tree[1]), *(form(operand) for operand in tree[2:3]))
 
 
@@ -74,7 +75,7 @@ def operands(tree: Tree) -> list[Any]:
     """The operands of a tree, in the order in which `Condition` makes their bind parameters."""
     if tree[0] in ("and", "or"):
         return [value for part in tree[1] for value in operands(part)]
-    if tree[0] in ("not", "has"):
+    if tree[0] in ("not", "value_path"):
         return operands(tree[-1])
     return list(tree[2:3])
 
@@ -87,7 +88,7 @@ def params(tree: Tree) -> dict[str, Any]:
 class Condition:
     """Builds the condition of one tree over one kind of resource."""
 
-    def __init__(self, kind: Kind, keyed: bool = False) -> None:
+    def __init__(self, kind: ResourceType, keyed: bool = False) -> None:
         """`keyed` where few rows are looked at, see the function of that name."""
         self.kind = kind
         self.keyed = keyed
@@ -116,8 +117,8 @@ class Condition:
     def leaf(self, tree: Tree, read: Read) -> Node:
         """The condition of one comparison or value path."""
         operator = tree[0]
-        if operator == "has":
-            return self.has(tree[1], tree[2])
+        if operator == "value_path":
+            return self.value_path(tree[1], tree[2])
         if operator == "pr":
             return read(operator, tree[1], None)
         self.count += 1
@@ -130,15 +131,15 @@ class Condition:
             return compared(operator, column, operand)
         attribute = path.leaf if path.sub is None else path.attribute
         assert attribute is not None  # noqa: S101
-        if attribute.multi or attribute.free or path.leaf.free:
+        if attribute.multi_valued or attribute.undeclared or path.leaf.undeclared:
             return self.in_values(operator, path, operand)
         if path.leaf.returned == "never":
             raise refuse("filter_never_returned", path=str(path))
         return compared(operator, extracted(self.model.doc, path), operand)
 
     def in_values(self, operator: str, path: Path, operand: Any) -> Node:
-        """A comparison on any value of a multi-valued or free attribute."""
-        inner = Path(None, path.sub or (EXACT if path.leaf.exact else VALUE))
+        """A comparison on any value of a multi-valued or undeclared attribute."""
+        inner = Path(None, path.sub or (EXACT if path.leaf.case_exact else VALUE))
         whole = path._replace(sub=None)
         if operator == "pr" and self.kind is USERS and str(path) in GROUP_PATHS:
             return User.id.in_(Member.select(Member.member_id))
@@ -149,7 +150,7 @@ class Condition:
             return self.mailed(operand)
         return condition
 
-    def has(self, path: Path, inner: Tree) -> Node:
+    def value_path(self, path: Path, inner: Tree) -> Node:
         """One value of a multi-valued attribute that passes the whole inner tree."""
         first = self.count
         condition = self.some(path, lambda read: self.build(inner, read))
@@ -192,14 +193,14 @@ class Condition:
             return fn.EXISTS(query.where(condition(of_member)))
         if path.urn is None and self.kind is USERS and name == "groups":
             return self.in_groups(condition)
-        known = not path.leaf.free and path.leaf.multi
+        known = not path.leaf.undeclared and path.leaf.multi_valued
         source = values_at(self.model.doc, path) if known else loose_values(self.model.doc, path)
         return fn.EXISTS(Select([source], [SQL("1")]).where(condition(of_value)))
 
 
 GROUP_PATHS = ("groups", *(f"groups.{name}" for name in ("value", "display", "type", "$ref")))
 VALUE = Attribute("value", type="any")  # a value itself, where the attribute is not complex
-EXACT = Attribute("value", type="any", exact=True)
+EXACT = Attribute("value", type="any", case_exact=True)
 
 
 def of_value(operator: str, path: Path, operand: Any) -> Node:
@@ -207,9 +208,9 @@ def of_value(operator: str, path: Path, operand: Any) -> Node:
     leaf = path.leaf
     if leaf in (VALUE, EXACT):
         return typed(operator, leaf, VALUES, operand)
-    if not leaf.free:
+    if not leaf.undeclared:
         found = extract(as_object(VALUES), (leaf.name,))
-        return compared(operator, found if leaf.exact else folded(found), operand)
+        return compared(operator, found if leaf.case_exact else folded(found), operand)
     same = fn.lower(key("s")) == leaf.name.lower()
     source = each(as_object(VALUES, "value")).alias("s")
     return fn.EXISTS(Select([source], [SQL("1")]).where(same & typed(operator, leaf, "s", operand)))
@@ -225,17 +226,17 @@ def of_member(operator: str, path: Path, operand: Any) -> Node:
     return compared(operator, fn.COALESCE(person, group), operand)
 
 
-def address(model: Any, kind: Kind) -> Any:
+def address(model: Any, kind: ResourceType) -> Any:
     """The `$ref` of a row."""
     return param("base").concat(f"{kind.endpoint}/").concat(model.id)
 
 
-def no_part(model: Any, kind: Kind) -> Any:
+def no_part(model: Any, kind: ResourceType) -> Any:
     """Nothing: no table gives members that sub-attribute."""
     return Value(None)
 
 
-MEMBER_PARTS: defaultdict[str, Callable[[Any, Kind], Any]] = defaultdict(
+MEMBER_PARTS: defaultdict[str, Callable[[Any, ResourceType], Any]] = defaultdict(
     lambda: no_part,
     {
         "type": lambda model, kind: Value(kind.name.lower()),
@@ -333,7 +334,9 @@ def typed(operator: str, leaf: Attribute, rows: str, operand: Any) -> Node:
     if isinstance(value, bool):
         return is_type(rows, "true" if value else "false")
     if isinstance(value, str):
-        return is_type(rows, "string") & compared(operator, found if leaf.exact else folded(found), operand)
+        return is_type(rows, "string") & compared(
+            operator, found if leaf.case_exact else folded(found), operand
+        )
     return is_type(rows, "number") & compared(operator, found, operand)
 
 
@@ -346,7 +349,7 @@ def names_of(path: Path) -> tuple[str, ...]:
 def extracted(doc: Any, path: Path) -> Any:
     """The value of a known single attribute."""
     found = extract(doc, names_of(path))
-    return found if path.leaf.exact else folded(found)
+    return found if path.leaf.case_exact else folded(found)
 
 
 def values_at(doc: Any, path: Path) -> Any:
@@ -369,7 +372,7 @@ def loose_values(doc: Any, path: Path) -> Any:
 UNTEXTUAL = ("boolean", "integer", "decimal")
 
 
-def ordering(kind: Kind, path: Path, descending: bool) -> list[Any]:
+def ordering(kind: ResourceType, path: Path, descending: bool) -> list[Any]:
     """The order by an attribute (RFC 7644 §3.4.2.3): absent values last, or first when descending."""
     value = sortable(kind, path)
     if path.leaf.type not in UNTEXTUAL:
@@ -380,7 +383,7 @@ def ordering(kind: Kind, path: Path, descending: bool) -> list[Any]:
     return [Ordering(absent, "ASC"), Ordering(value, "ASC"), MODEL[kind].seq]
 
 
-def sortable(kind: Kind, path: Path) -> Any:
+def sortable(kind: ResourceType, path: Path) -> Any:
     """The value a resource is ordered by: of several the primary one, else the first."""
     column = COLUMNS[kind].get(str(path))
     if column is not None:
@@ -389,14 +392,14 @@ def sortable(kind: Kind, path: Path) -> Any:
     if attribute is None or attribute.name in ("members", "groups") or attribute.returned == "never":
         raise refuse("no_order", path=str(path))
     doc = MODEL[kind].doc
-    if attribute.free:
+    if attribute.undeclared:
         return Select([loose_values(doc, path)], [folded(element(VALUES))]).limit(1)
-    if not attribute.multi:
+    if not attribute.multi_valued:
         return extracted(doc, path)
     leaf = path.sub or attribute.sub("value")
     held = as_object(VALUES, "value")
     value = extract(held, (leaf.name,))
-    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.exact else folded(value)])
+    found = Select([values_at(doc, path._replace(sub=None))], [value if leaf.case_exact else folded(value)])
     return found.order_by(untrue(is_primary(held)), key(VALUES)).limit(1)
 
 

@@ -7,10 +7,10 @@ import orjson
 from peewee import Case, Value, fn
 
 from promapp_lite import jsonio
-from promapp_lite.scim.membership import Step
-from promapp_lite.scim.patch import Document
+from promapp_lite.jsonio import Document
+from promapp_lite.scim.membership import MembershipChange
 from promapp_lite.scim.resource import location
-from promapp_lite.scim.schema import GROUPS, KINDS, USERS
+from promapp_lite.scim.resource_types import GROUPS, RESOURCE_TYPES, USERS
 from promapp_lite.store.activity import journal
 from promapp_lite.store.directory.filters import Condition, of_member, params
 from promapp_lite.store.engine import Statement, Store, param
@@ -74,7 +74,7 @@ def members_of(store: Store, ids: Sequence[str], base: str) -> list[str]:
     """
     found: list[str] = []
     count = 0
-    places = {kind.name: location(kind, base, "") for kind in KINDS}
+    places = {kind.name: location(kind, base, "") for kind in RESOURCE_TYPES}
     for id in ids:
         members, types, names = map(orjson.loads, store.rows(LIST, id=id)[0])
         count += len(members)
@@ -99,7 +99,7 @@ def columns(document: Document) -> dict[str, Any]:
     }
 
 
-def take(store: Store, id: str, steps: Iterable[Step]) -> list[dict[str, Any]]:
+def take(store: Store, id: str, steps: Iterable[MembershipChange]) -> list[dict[str, Any]]:
     """Carry out member steps and return what really changed, as kept in the activity."""
     changes = []
     for step in steps:
@@ -110,7 +110,7 @@ def take(store: Store, id: str, steps: Iterable[Step]) -> list[dict[str, Any]]:
     return changes
 
 
-def moves(step: Step) -> list[tuple[str, Statement, dict[str, Any]]]:
+def moves(step: MembershipChange) -> list[tuple[str, Statement, dict[str, Any]]]:
     """The statements of a step with their values; a filter over members is rare and compiled each time."""
     if step.tree is not None:
         chosen = IN_GROUP.where(Condition(GROUPS).build(step.tree, of_member))

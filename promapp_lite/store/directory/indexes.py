@@ -14,7 +14,7 @@ from peewee import fn
 from promapp_lite import jsonio
 from promapp_lite.errors import ScimError, UserError
 from promapp_lite.scim.filter import Tree
-from promapp_lite.scim.schema import KINDS, Kind, Path, resolve
+from promapp_lite.scim.resource_types import RESOURCE_TYPES, Path, ResourceType, resolve
 from promapp_lite.store.directory.filters import COLUMNS, MODEL, extracted
 from promapp_lite.store.engine import Store
 from promapp_lite.store.models import SearchCount
@@ -33,11 +33,11 @@ class Undeclared(NamedTuple):
     setting: str
 
 
-def wanted(names: Iterable[str]) -> dict[str, tuple[Kind, Path]]:
+def wanted(names: Iterable[str]) -> dict[str, tuple[ResourceType, Path]]:
     """The declared indexes by name; UserError for what is no single-valued attribute of a schema."""
-    found: dict[str, tuple[Kind, Path]] = {}
+    found: dict[str, tuple[ResourceType, Path]] = {}
     for name in names:
-        places = [(kind, path) for kind in KINDS if (path := indexable(kind, name))]
+        places = [(kind, path) for kind in RESOURCE_TYPES if (path := indexable(kind, name))]
         if not places:
             raise UserError(
                 f"index: {name!r} is no single-valued attribute of a known schema. Name one such as "
@@ -51,7 +51,7 @@ def wanted(names: Iterable[str]) -> dict[str, tuple[Kind, Path]]:
     return found
 
 
-def indexable(kind: Kind, name: str) -> Path | None:
+def indexable(kind: ResourceType, name: str) -> Path | None:
     """The attribute of that name where it is one value that a schema knows and that is shown."""
     try:
         path = resolve(kind, name)
@@ -62,11 +62,11 @@ def indexable(kind: Kind, name: str) -> Path | None:
 
 def plain(path: Path) -> bool:
     """Whether it is one value that a schema knows and that is shown."""
-    known = not (path.top.multi or path.top.free or path.leaf.free)
+    known = not (path.top.multi_valued or path.top.undeclared or path.leaf.undeclared)
     return known and path.leaf.type != "complex" and path.leaf.returned != "never"
 
 
-def declare(store: Store, indexes: dict[str, tuple[Kind, Path]]) -> None:
+def declare(store: Store, indexes: dict[str, tuple[ResourceType, Path]]) -> None:
     """Make the indexes that are not there, and drop those that are declared no longer."""
     held = store.index_names(PREFIX) | store.index_names(OLD_PREFIX)
     if held == indexes.keys():
@@ -84,13 +84,13 @@ def declared(store: Store) -> list[str]:
     return sorted({name.removeprefix(PREFIX).partition("_")[2] for name in store.index_names(PREFIX)})
 
 
-def note(store: Store, kind: Kind, tree: Tree) -> None:
+def note(store: Store, kind: ResourceType, tree: Tree) -> None:
     """Count a search, in memory; `write_counts` keeps it."""
     for path in without_column(kind, tree):
         store.searches[kind.name, str(path)] += 1
 
 
-def without_column(kind: Kind, tree: Tree) -> list[Path]:
+def without_column(kind: ResourceType, tree: Tree) -> list[Path]:
     """The single attributes of a schema that every match has to equal and that have no column."""
     terms = tree[1] if tree[0] == "and" else (tree,)
     paths = [term[1] for term in terms if term[0] == "eq" and isinstance(term[2], str)]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import orjson
 from peewee import Select, fn
 
-from promapp_lite.scim.patch import Document
+from promapp_lite.jsonio import Document
 from promapp_lite.store.directory import search
 from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Activity, Group, Member, User, rare

@@ -12,13 +12,14 @@ from peewee import SQL, IntegrityError, Value, fn
 from werkzeug.http import parse_etags
 
 from promapp_lite import clock, jsonio
+from promapp_lite.jsonio import Document
 from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree
-from promapp_lite.scim.membership import Step
-from promapp_lite.scim.patch import Document, Operation, apply
+from promapp_lite.scim.membership import MembershipChange
+from promapp_lite.scim.patch import Operation, apply
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, bare, diff, etag, finish
-from promapp_lite.scim.schema import GROUPS, USERS, Kind, Path
+from promapp_lite.scim.resource_types import GROUPS, USERS, Path, ResourceType
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import groups, indexes, search, users
@@ -26,7 +27,7 @@ from promapp_lite.store.directory.filters import MODEL, Condition, keyed, orderi
 from promapp_lite.store.engine import QueryTimeout, Statement, Store, param
 from promapp_lite.store.models import Member, Resource, User
 
-COLUMNS: dict[Kind, Callable[[Document], dict[str, Any]]] = {
+COLUMNS: dict[ResourceType, Callable[[Document], dict[str, Any]]] = {
     USERS: users.columns,
     GROUPS: groups.columns,
 }
@@ -82,7 +83,7 @@ def row_of(model: type[Resource]) -> list[Any]:
     return [*(getattr(model, name) for name in Row._fields if name != "linked"), linked]
 
 
-def statements(kind: Kind) -> Sql:
+def statements(kind: ResourceType) -> Sql:
     """The statements of a kind, described once."""
     model = MODEL[kind]
     fields = {field: param(name) for name, field in model._meta.fields.items() if name != "seq"}
@@ -110,7 +111,7 @@ def statements(kind: Kind) -> Sql:
 SQL_OF = {kind: statements(kind) for kind in (USERS, GROUPS)}
 
 
-def get(store: Store, kind: Kind, id: str) -> Row:
+def get(store: Store, kind: ResourceType, id: str) -> Row:
     """The resource of that id; ScimError 404."""
     found = store.row(SQL_OF[kind].get, id=id)
     if found is None:
@@ -123,7 +124,7 @@ def prove_readable(store: Store) -> None:
     store.row(nth(USERS, False), skip=0)
 
 
-def page(store: Store, kind: Kind, query: Query) -> Page:
+def page(store: Store, kind: ResourceType, query: Query) -> Page:
     """One page of the resources a query asks for, and their number; ScimError 400 for too much work."""
     values = params(query.tree) if query.tree else {}
     if query.tree:
@@ -141,7 +142,7 @@ def page(store: Store, kind: Kind, query: Query) -> Page:
         raise refuse("search_too_slow", seconds=limits.SEARCH_SECONDS) from None
 
 
-def by_index(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
+def by_index(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
     """The page from a start index; counted only where the page does not show the number by itself."""
     start = offset_of(query.cursor) if query.cursor else query.start
     order = (query.sort, query.descending) if query.sort else None
@@ -152,7 +153,7 @@ def by_index(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> 
     return Page([Row(*row[1:]) for row in rows], total, range(start + 1, end + 1), end < total)
 
 
-def by_position(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
+def by_position(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
     """The page of everybody from a start index: found from the nearer end, as skipping rows takes time."""
     total = count(store, kind, query, values)
     near, far = query.start, total - 1 - query.start
@@ -167,7 +168,7 @@ def by_position(store: Store, kind: Kind, query: Query, values: dict[str, Any]) 
     return Page([Row(*row[1:]) for row in rows], total, [row[0] for row in rows], far >= query.count)
 
 
-def by_cursor(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> Page:
+def by_cursor(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
     """The page behind a cursor: by position, so nobody is skipped or seen twice while others write.
 
     Whoever was there when the first page was read is on one of the pages; who comes meanwhile may be on none.
@@ -180,7 +181,7 @@ def by_cursor(store: Store, kind: Kind, query: Query, values: dict[str, Any]) ->
     return Page([Row(*row[1:]) for row in shown], total, [row[0] for row in shown], len(rows) > len(shown))
 
 
-def count(store: Store, kind: Kind, query: Query, values: dict[str, Any]) -> int:
+def count(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> int:
     """How many resources the filter of a query matches."""
     found = store.row(counting(kind, Shape(query.tree)), **values)
     return int(found[0]) if found else 0
@@ -201,7 +202,9 @@ class Shape:
 
 
 @lru_cache(512)
-def listing(kind: Kind, of: Shape, order: tuple[Path, bool] | None, cursor: bool = False) -> Statement:
+def listing(
+    kind: ResourceType, of: Shape, order: tuple[Path, bool] | None, cursor: bool = False
+) -> Statement:
     """The statement of one page: `seq` and the columns of a Row."""
     model = MODEL[kind]
     query = model.select(model.seq, *row_of(model))
@@ -214,7 +217,7 @@ def listing(kind: Kind, of: Shape, order: tuple[Path, bool] | None, cursor: bool
 
 
 @lru_cache
-def nth(kind: Kind, from_end: bool) -> Statement:
+def nth(kind: ResourceType, from_end: bool) -> Statement:
     """The statement that finds the `seq` of the resource so many behind the first, or before the last."""
     seq = MODEL[kind].seq
     return Statement(
@@ -223,7 +226,7 @@ def nth(kind: Kind, from_end: bool) -> Statement:
 
 
 @lru_cache(512)
-def counting(kind: Kind, of: Shape) -> Statement:
+def counting(kind: ResourceType, of: Shape) -> Statement:
     """The statement that counts what a filter matches."""
     model = MODEL[kind]
     query = model.select(fn.COUNT(SQL("*")))  # the form that SQLite has an instruction for
@@ -247,7 +250,9 @@ def offset_of(cursor: str) -> int:
     return position
 
 
-def create(store: Store, kind: Kind, document: Document, steps: list[Step], caller: Caller) -> Row:
+def create(
+    store: Store, kind: ResourceType, document: Document, steps: list[MembershipChange], caller: Caller
+) -> Row:
     """Keep a new resource, a user active unless told otherwise; ScimError 409 where its name is taken."""
     document = finish(kind, {"active": True, **document} if kind is USERS else document)
     moment = clock.now()
@@ -259,7 +264,7 @@ def create(store: Store, kind: Kind, document: Document, steps: list[Step], call
     return row
 
 
-def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Document) -> None:
+def write(store: Store, statement: Statement, kind: ResourceType, row: Row, document: Document) -> None:
     """Insert or update the row; the unique index decides, and its refusal becomes a 409."""
     if len(row.doc) > limits.DOCUMENT:
         raise refuse("document_too_large", kind=kind.name.lower(), most=limits.DOCUMENT // limits.MIB)
@@ -271,7 +276,12 @@ def write(store: Store, statement: Statement, kind: Kind, row: Row, document: Do
 
 
 def put_parts(
-    store: Store, kind: Kind, id: str, before: Document, after: Document, steps: list[Step]
+    store: Store,
+    kind: ResourceType,
+    id: str,
+    before: Document,
+    after: Document,
+    steps: list[MembershipChange],
 ) -> list[dict[str, Any]]:
     """Write what is kept in rows of its own; returns the membership changes."""
     if kind is USERS:
@@ -280,17 +290,17 @@ def put_parts(
     return groups.take(store, id, steps)
 
 
-def about(kind: Kind, id: str, document: Document) -> dict[str, Any]:
+def about(kind: ResourceType, id: str, document: Document) -> dict[str, Any]:
     """How the activity names a resource."""
     return {"resource_type": kind.name, "resource_id": id, "name": document[UNIQUE[kind]]}
 
 
 def patch(
     store: Store,
-    kind: Kind,
+    kind: ResourceType,
     id: str,
     operations: list[Operation],
-    steps: list[Step],
+    steps: list[MembershipChange],
     if_match: str | None,
     caller: Caller,
 ) -> Row:
@@ -306,10 +316,10 @@ def patch(
 
 def replace(
     store: Store,
-    kind: Kind,
+    kind: ResourceType,
     id: str,
     document: Document,
-    steps: list[Step],
+    steps: list[MembershipChange],
     if_match: str | None,
     caller: Caller,
 ) -> Row:
@@ -320,7 +330,9 @@ def replace(
         return kept | document
 
     ids = dict.fromkeys(id for step in steps for id in step.ids)
-    whole = Step("set", tuple(ids), names={id: name for step in steps for id, name in step.names.items()})
+    whole = MembershipChange(
+        "set", tuple(ids), names={id: name for step in steps for id, name in step.names.items()}
+    )
     return alter(store, kind, id, change, [whole], if_match, caller)
 
 
@@ -332,10 +344,10 @@ def prove_version(row: Row, if_match: str | None) -> None:
 
 def alter(
     store: Store,
-    kind: Kind,
+    kind: ResourceType,
     id: str,
     change: Callable[[Document], Document],
-    steps: list[Step],
+    steps: list[MembershipChange],
     if_match: str | None,
     caller: Caller,
 ) -> Row:
@@ -360,7 +372,7 @@ def alter(
     return row
 
 
-def update_of(kind: Kind, before: Document, after: Document) -> Statement:
+def update_of(kind: ResourceType, before: Document, after: Document) -> Statement:
     """The statement that writes what differs."""
     sql, columns = SQL_OF[kind], COLUMNS[kind]
     return sql.update_within if columns(before) == columns(after) else sql.update
@@ -377,7 +389,7 @@ def action_of(changes: list[dict[str, Any]]) -> str:
     return "update"
 
 
-def delete(store: Store, kind: Kind, id: str, if_match: str | None, caller: Caller) -> None:
+def delete(store: Store, kind: ResourceType, id: str, if_match: str | None, caller: Caller) -> None:
     """Delete a resource and its memberships; the activity row keeps all of it for a restore."""
     with store.write():
         row = get(store, kind, id)

@@ -13,8 +13,8 @@ import orjson
 from peewee import SQL, Node, Select, Tuple, fn
 
 from promapp_lite import jsonio
-from promapp_lite.scim.patch import Document
-from promapp_lite.scim.schema import USERS, Kind
+from promapp_lite.jsonio import Document
+from promapp_lite.scim.resource_types import USERS, ResourceType
 from promapp_lite.store.activity.journal import ActivityEvent
 from promapp_lite.store.directory.filters import MODEL
 from promapp_lite.store.engine import Statement, Store, param
@@ -63,7 +63,7 @@ def words(texts: Iterable[str | None]) -> set[str]:
     return {word[:MAX_LENGTH] for word in WORD.findall(bare)[:MAX_WORDS]}
 
 
-def texts_of(kind: Kind, document: Document) -> list[str | None]:
+def texts_of(kind: ResourceType, document: Document) -> list[str | None]:
     """The texts by whose words a resource is found."""
     if kind is not USERS:
         return [document.get("displayName")]
@@ -92,7 +92,7 @@ def put(store: Store, kind: str, wanted: dict[int, set[str]]) -> None:
             store.run(statement, kind=kind, pairs=jsonio.dumps(sorted(changed)))
 
 
-def drop(store: Store, kind: Kind, id: str) -> None:
+def drop(store: Store, kind: ResourceType, id: str) -> None:
     """Forget the words of a resource that is about to go."""
     store.run(FORGET[kind], id=id)
 

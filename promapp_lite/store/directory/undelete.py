@@ -6,9 +6,9 @@ import orjson
 
 from promapp_lite import clock, jsonio
 from promapp_lite.errors import ScimError, UserError
-from promapp_lite.scim.membership import Step
+from promapp_lite.scim.membership import MembershipChange
 from promapp_lite.scim.resource import Row
-from promapp_lite.scim.schema import GROUPS, KINDS, Kind
+from promapp_lite.scim.resource_types import GROUPS, RESOURCE_TYPES, ResourceType
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import resources
@@ -26,7 +26,7 @@ JOIN = Statement(  # compiled for the sake of a list of any length
 )
 
 
-def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
+def restore(store: Store, id: int, caller: Caller) -> tuple[ResourceType, str]:
     """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
     with store.write():
         columns = (Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes)
@@ -35,26 +35,26 @@ def restore(store: Store, id: int, caller: Caller) -> tuple[Kind, str]:
         if found is None or not found[3]:
             raise UserError("That delete is no longer kept, so nothing can be restored from it.")
         name, resource_id, shown, changes = found
-        kind = next(kind for kind in KINDS if kind.name == name)
+        kind = next(kind for kind in RESOURCE_TYPES if kind.name == name)
         guard_absent(store, kind, resource_id, shown)
         bring_back(store, kind, orjson.loads(changes), caller)
         return kind, resource_id
 
 
-def guard_absent(store: Store, kind: Kind, id: str, name: str) -> None:
+def guard_absent(store: Store, kind: ResourceType, id: str, name: str) -> None:
     """UserError where the resource is here."""
     if store.row(resources.SQL_OF[kind].get, id=id) is not None:
         raise UserError(f"{name} is here already: there is nothing to restore.")
 
 
-def bring_back(store: Store, kind: Kind, kept: dict[str, Any], caller: Caller) -> None:
+def bring_back(store: Store, kind: ResourceType, kept: dict[str, Any], caller: Caller) -> None:
     """Write the resource, its parts, its memberships and the activity row that tells of it."""
     document = kept["resource"]["doc"]
     row = Row(**kept["resource"])._replace(
         doc=jsonio.dumps(document), version=kept["resource"]["version"] + 1, modified=clock.now()
     )
     insert(store, kind, row, document)
-    steps = [Step("add", tuple(kept["members"]))] if kind is GROUPS and kept["members"] else []
+    steps = [MembershipChange("add", tuple(kept["members"]))] if kind is GROUPS and kept["members"] else []
     changes = resources.put_parts(store, kind, row.id, {}, document, steps)
     back = store.rows(JOIN, groups=jsonio.dumps(kept["groups"]), member_id=row.id)
     store.run(resources.SQL_OF[kind].touch_groups, id=row.id, modified=row.modified)
@@ -64,7 +64,7 @@ def bring_back(store: Store, kind: Kind, kept: dict[str, Any], caller: Caller) -
     journal.record(store, caller, "restore", 200, **about, changes=changes)
 
 
-def insert(store: Store, kind: Kind, row: Row, document: dict[str, Any]) -> None:
+def insert(store: Store, kind: ResourceType, row: Row, document: dict[str, Any]) -> None:
     """Insert the resource; UserError where its name is taken meanwhile."""
     try:
         resources.write(store, resources.SQL_OF[kind].insert, kind, row, document)

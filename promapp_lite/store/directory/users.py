@@ -7,7 +7,7 @@ import orjson
 from peewee import Select
 
 from promapp_lite import jsonio
-from promapp_lite.scim.patch import Document
+from promapp_lite.jsonio import Document
 from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.engine.dialect import element, list_of, listed
 from promapp_lite.store.models import Email, Group, Member

@@ -9,7 +9,7 @@ from promapp_lite import csvio, jsonio
 from promapp_lite.errors import UserError
 from promapp_lite.scim import resource
 from promapp_lite.scim.resource import Row
-from promapp_lite.scim.schema import GROUPS, USERS, Kind
+from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
 from promapp_lite.store.engine import Statement, Store
 from promapp_lite.store.models import Activity, Group, Member, User
 
@@ -60,7 +60,7 @@ def scim(store: Store, share: str, base: str) -> Iterator[str]:
     yield "]}\n"
 
 
-def shown(kind: Kind, row: Row, base: str, members: dict[str, list[str]]) -> str:
+def shown(kind: ResourceType, row: Row, base: str, members: dict[str, list[str]]) -> str:
     """One resource as SCIM shows it."""
     derived = ""
     if kind is GROUPS:
