@@ -14,7 +14,6 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
 from promapp_lite.server import limits
-from promapp_lite.server.dispatcher import READY
 
 log = logging.getLogger("promapp_lite")
 
@@ -43,7 +42,8 @@ class Channel(HTTPChannel):
     request: Any = None  # the one that has not come whole yet
     sent_continue = False
     unparsed = b""
-    share = ""  # whether its request is WAITING for its caller to have fewer threads, or READY again
+    share = ""  # whether its request is WAITING for a thread
+    writes = False  # its request may write
     early = False  # refused before all of it had come
     lingering = False  # what still comes is thrown away, so that the client gets to see the refusal
     secured = True  # the TLS handshake is done
@@ -68,9 +68,7 @@ class Channel(HTTPChannel):
 
     def pending(self) -> bool:
         """Whether a request has come already that can be taken up now."""
-        if self.requests:
-            return self.share == READY
-        return bool(self.unparsed) and not self.total_outbufs_len
+        return bool(self.unparsed) and not (self.requests or self.total_outbufs_len)
 
     def handle_read(self) -> None:
         """Take what has come, or throw it away."""
@@ -117,7 +115,6 @@ class Channel(HTTPChannel):
                 return False
             self.unparsed = self.parse(self.unparsed + data)
         if self.requests:
-            self.share = ""
             self.server.task_dispatcher.answer(self)
         return True
 
@@ -191,6 +188,12 @@ class Channel(HTTPChannel):
                 self.seen = (phase, number, now, self.moved)
             return slow
         return phase in DEADLINES and elapsed > DEADLINES[phase]
+
+    def handle_close(self) -> None:
+        """Close the connection; its request no longer waits for a thread."""
+        if self.share:
+            self.server.task_dispatcher.forget(self)
+        super().handle_close()
 
     def drain(self) -> bool:
         """While the service stops: whether there is something to wait for; a quiet connection is closed."""

@@ -3,14 +3,16 @@
 After Schmidt, O'Ryan, Kircher, Pyarali and Buschmann, 2000. Handing a request to another thread takes two
 switches of threads and two of the interpreter, which is more than most answers take.
 
-Three rules keep it alive: a thread that leads never waits for anybody; no caller, and no kind of work, holds
-all threads; and a process in which nobody leads for STUCK_SECONDS ends, so that another takes its place.
+Three rules keep it alive. A thread that leads never waits for anybody. When all threads are busy a thread in
+reserve leads, and answers only callers that have none: no caller, and no kind of work, holds all threads. A
+process in which nobody leads for STUCK_SECONDS ends, so that another takes its place.
 """
 
 import logging
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
@@ -25,10 +27,11 @@ log = logging.getLogger("promapp_lite")
 READS = ("GET", "HEAD")
 TICK_SECONDS = 0.002  # an answer seen at two ticks costs its thread the leadership
 WRITES = " writes"  # counted beside callers, which are headers and addresses without a leading blank
-WAITING, READY = "waiting", "ready"  # what a connection knows of its postponed request
+WAITING = "waiting"  # what a connection knows of its postponed request
 IDLE_SECONDS = 0.05  # between ticks while nothing comes
 END_SECONDS = 12  # that the threads have to finish what they have in hand
 STUCK_SECONDS = 30
+RESERVE_SECONDS = 0.02  # between two looks whether the thread in reserve is still needed
 LOOK_SECONDS = 1  # between two looks for connections whose time is up
 
 
@@ -48,8 +51,11 @@ class Dispatcher:
         self.fault: BaseException | None = None
         self.led = time.monotonic()  # when somebody led last
         self.next_look = 0.0
-        self.most = 1  # threads that one caller, or all writes together, may have
-        self.busy: Counter[str] = Counter()  # threads by caller, and by WRITES
+        self.threads = 1  # without the one in reserve
+        self.in_hand = 0  # requests that are being answered
+        self.busy: Counter[str] = Counter()  # of these, by caller, and by WRITES
+        self.needed = threading.Event()  # the thread in reserve is
+        self.reserve: int | None = None
         self.postponed: deque[HTTPChannel] = deque()  # with a request that would be one too many
         self.waiting = threading.BoundedSemaphore()  # threads that may wait for clients to read
 
@@ -62,15 +68,16 @@ class Dispatcher:
         return self.leader == threading.get_ident()
 
     def run(self, threads: int, stop: ShutdownSignal, board: Board) -> None:
-        """Serve with so many threads until asked to stop, then let them finish what they have in hand.
+        """Serve with so many threads, and one in reserve, until asked to stop; then let them finish.
 
         While somebody leads, the board is told that this process is alive.
         """
-        self.most = max(1, threads - 1)
+        self.threads = threads
         self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
         self.led = time.monotonic()
         crew = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
-        for each in crew:
+        stand_in = threading.Thread(target=self.stand_in, daemon=True)
+        for each in (*crew, stand_in):
             each.start()
         try:
             while not (stop.requested or self.fault):
@@ -78,9 +85,9 @@ class Dispatcher:
                 self.watch(board)
         except SystemExit:
             pass
-        self.finish(crew)
+        self.finish(crew, stand_in)
 
-    def finish(self, crew: list[threading.Thread]) -> None:
+    def finish(self, crew: list[threading.Thread], stand_in: threading.Thread) -> None:
         """Take nothing new, answer what was asked, end the threads; raise what ended the service."""
         self.stopping = True
         until = time.monotonic() + END_SECONDS
@@ -88,10 +95,11 @@ class Dispatcher:
         while time.monotonic() < until and not self.fault and any(each.is_alive() for each in crew):
             time.sleep(self.tick())
         self.ended = True
+        self.needed.set()
         self.wake()
-        for each in crew:
+        for each in (*crew, stand_in):
             each.join(max(0.1, until - time.monotonic()))
-        self.idle = not any(each.is_alive() for each in crew)
+        self.idle = not any(each.is_alive() for each in (*crew, stand_in))
         if self.fault:
             raise self.fault
 
@@ -106,19 +114,32 @@ class Dispatcher:
         """Lead whenever leadership is free, until the end."""
         while not self.ended:
             self.leadership.acquire()
-            self.leader = threading.get_ident()
-            try:
-                while not self.ended:
-                    self.look(time.monotonic())
-                    timeout = 0.1 if self.stopping else 1
-                    wasyncore.loop(timeout=timeout, map=self.channels, use_poll=True, count=1)
-                    self.ended = self.ended or (self.stopping and self.drained())
-            except wasyncore.ExitNow:
-                continue  # another leads
-            except BaseException as fault:
-                self.fault, self.ended = self.fault or fault, True
+            self.lead(lambda: True, 0.1 if self.stopping else 1)
+
+    def stand_in(self) -> None:
+        """Lead while all other threads are busy, and nobody else does."""
+        self.reserve = threading.get_ident()
+        while not self.ended:
+            self.needed.wait()
+            self.needed.clear()
+            if self.leadership.acquire(blocking=False):
+                self.lead(lambda: self.in_hand >= self.threads, RESERVE_SECONDS)
+
+    def lead(self, go_on: Callable[[], bool], seconds: float) -> None:
+        """Lead, looking up after so many seconds at the most, until the end or leadership is lost."""
+        self.leader = threading.get_ident()
+        try:
+            while not self.ended and go_on():
+                self.look(time.monotonic())
+                wasyncore.loop(timeout=seconds, map=self.channels, use_poll=True, count=1)
+                self.ended = self.ended or (self.stopping and self.drained())
+        except wasyncore.ExitNow:
+            return  # another leads
+        except BaseException as fault:
+            self.fault, self.ended = self.fault or fault, True
+        with self.state:
             if self.leads:
-                self.leadership.release()
+                self.hand_over()
 
     def look(self, now: float) -> None:
         """Close the connections whose time is up.
@@ -137,7 +158,7 @@ class Dispatcher:
         for each in list(self.channels.values()):
             drain = getattr(each, "drain", None)
             left = (drain is not None and drain()) or left
-        return not left and not self.busy.total()
+        return not left and not self.in_hand
 
     def watch(self, board: Board) -> None:
         """End the process when nobody has led for STUCK_SECONDS: it would never answer again."""
@@ -145,7 +166,10 @@ class Dispatcher:
         if self.leadership.locked():
             self.led = now
             board.beat()
-        elif now - self.led > STUCK_SECONDS:
+            return
+        if now - self.led > RESERVE_SECONDS:
+            self.needed.set()
+        if now - self.led > STUCK_SECONDS:
             self.fault = RuntimeError(f"every thread has been stuck for {STUCK_SECONDS} seconds")
 
     def tick(self) -> float:
@@ -169,51 +193,78 @@ class Dispatcher:
         self.leadership.release()
 
     def answer(self, channel: Any) -> None:
-        """Answer the request of a channel, now or when its caller has fewer threads.
+        """Answer the request of a channel, if its caller may have a thread, and those that waited for it.
 
         Raise ExitNow when this thread no longer leads.
         """
+        if not self.admitted(channel):
+            return
         number = channel.socket.fileno()
         self.channels[number] = self.channels.pop(number)  # last in line: a leader begins with the first
-        request = channel.requests[0]
-        writes = getattr(request, "command", "GET") not in READS
-        if not self.admit(channel, writes):
-            return
         self.contended, self.last = number != self.last, number
         self.started += 1
         self.answering = self.started
-        if writes and self.contended:
+        if channel.writes and self.contended:
             self.yield_leadership()  # it may have to wait for the disk
+        following: Any = channel
+        while following is not None:
+            channel = following
+            self.serve(channel)
+            following = self.release(channel)
+            if not self.leads:
+                channel.server.pull_trigger()  # the leader looks at this connection again
+        with self.state:
+            if self.leads:
+                self.answering = 0
+                return
+        raise wasyncore.ExitNow
+
+    def serve(self, channel: Any) -> None:
+        """Answer the request of a channel; what goes wrong ends the connection and nothing else."""
         try:
             channel.service()
         except BaseException:
             log.exception("answering %r", channel)
             channel.cancel()
-        self.release(channel.caller, writes)
-        with self.state:
-            if self.leads:
-                self.answering = 0
-                return
-        channel.server.pull_trigger()
-        raise wasyncore.ExitNow
 
-    def admit(self, channel: Any, writes: bool) -> bool:
-        """Count a request in; postpone it where its caller, or all writes together, have all they may."""
+    def admitted(self, channel: Any) -> bool:
+        """Whether a request may have a thread now; otherwise it waits for others of its caller or kind."""
         with self.state:
-            if self.busy[channel.caller] >= self.most or (writes and self.busy[WRITES] >= self.most):
-                channel.share = WAITING
-                self.postponed.append(channel)
+            channel.writes = getattr(channel.requests[0], "command", "GET") not in READS
+            if self.count_in(channel):
+                return True
+            channel.share = WAITING
+            self.postponed.append(channel)
+            return False
+
+    def count_in(self, channel: Any) -> bool:
+        """Count a request in; not where the thread in reserve would answer a caller, or a write, too many."""
+        if threading.get_ident() == self.reserve:
+            if self.busy[channel.caller] or (channel.writes and self.busy[WRITES]):
                 return False
-            self.busy[channel.caller] += 1
-            self.busy[WRITES] += writes
-            return True
+        self.in_hand += 1
+        self.busy[channel.caller] += 1
+        self.busy[WRITES] += channel.writes
+        return True
 
-    def release(self, caller: str, writes: bool) -> None:
-        """Count a request out; those that were postponed can be taken up again."""
+    def release(self, channel: Any) -> Any:
+        """Count a request out and the first that waited for it in: the channel to answer next, or None."""
         with self.state:
-            self.busy[caller] -= 1
-            if not self.busy[caller]:
-                del self.busy[caller]
-            self.busy[WRITES] -= writes
-            while self.postponed:
-                self.postponed.popleft().share = READY
+            self.busy[channel.caller] -= 1
+            if not self.busy[channel.caller]:
+                del self.busy[channel.caller]
+            self.busy[WRITES] -= channel.writes
+            self.in_hand -= 1
+            for each in self.postponed:
+                if self.count_in(each):
+                    self.postponed.remove(each)
+                    each.share = ""
+                    return each
+        return None
+
+    def forget(self, channel: Any) -> None:
+        """A connection has ended; its request no longer waits."""
+        with self.state:
+            if channel.share == WAITING:
+                channel.share = ""
+                self.postponed.remove(channel)

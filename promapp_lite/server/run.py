@@ -189,7 +189,7 @@ def loop(
         if settings.behind_proxy:
             server.exempt = frozenset(settings.trusted_proxy)
     try:
-        dispatch.run(settings.threads + 1, stop, board)  # one waits for requests while the others answer
+        dispatch.run(settings.threads + 1, stop, board)  # one leads while the others answer
     finally:
         if dispatch.idle:  # else a thread may still write to what would be another file's descriptor
             for channel in [each for each in channels.values() if isinstance(each, Channel)]:

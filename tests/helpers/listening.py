@@ -6,7 +6,7 @@ import time
 from waitress.server import TcpWSGIServer
 
 from helpers import free_port
-from promapp_lite.server import dispatcher, listeners, run, shutdown
+from promapp_lite.server import channels, dispatcher, listeners, run, shutdown
 
 
 class Listening:
@@ -44,6 +44,7 @@ class Listening:
 
     def close(self):
         """End the loop as a SIGTERM does that a finalizer dropped."""
+        channels.DRAIN_SECONDS = 0  # the next request of a quiet connection is not waited for
         self.stop.requested = True
         self.thread.join(10)
         assert not self.thread.is_alive()

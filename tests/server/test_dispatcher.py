@@ -113,45 +113,61 @@ def test_nobody_waits_for_a_slow_answer(door, called):
 
 
 def test_when_all_are_slow_the_rest_waits(door, called):
-    """Three threads are three answers at once; the fourth comes when one of them is free."""
+    """Three threads and the one in reserve are four answers at once; the fifth comes when one is free."""
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(connected(door)) for _ in range(4)]
+        lines = [stack.enter_context(connected(door)) for _ in range(5)]
         for number, line in enumerate(lines):
             line.send(f"/slow{number}")
-        for _ in range(3):
+        for _ in range(4):
             assert called.slow.acquire(timeout=10)
         assert not called.slow.acquire(timeout=0.1)
         called.gate.set()
-        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(4)]
+        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(5)]
 
 
 def test_one_caller_never_has_all_threads(door, called):
-    """Its further requests wait, and are answered in the end; another caller is answered at once."""
+    """Its further requests wait, and are answered in the end; another caller is answered meanwhile."""
     with contextlib.ExitStack() as stack:
-        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(6)]
+        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(8)]
         for number, line in enumerate(greedy):
             line.send(f"/slow{number}")
-        for _ in range(2):
+        for _ in range(3):
             assert called.slow.acquire(timeout=10)
         other = stack.enter_context(connected(door))
         for number in range(20):
             assert other(f"/{number}") == f"/{number}"
         assert not called.slow.acquire(timeout=0.1)
         called.gate.set()
-        assert [line.answer() for line in greedy] == [f"/slow{number}" for number in range(6)]
+        assert [line.answer() for line in greedy] == [f"/slow{number}" for number in range(8)]
 
 
 def test_writes_never_have_all_threads(door, called):
     """However many callers write, and wait for the disk, somebody can read."""
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(connected(door)) for _ in range(6)]
+        lines = [stack.enter_context(connected(door)) for _ in range(8)]
         for number, line in enumerate(lines):
             line.send(f"/slow{number}", method="PATCH")
-        for _ in range(2):
+        for _ in range(3):
             assert called.slow.acquire(timeout=10)
         assert stack.enter_context(connected(door))("/read") == "/read"
+        assert not called.slow.acquire(timeout=0.1)
         called.gate.set()
-        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(6)]
+        assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(8)]
+
+
+def test_a_waiting_request_whose_client_has_gone(door, called):
+    """Is forgotten, and holds up nobody."""
+    with contextlib.ExitStack() as stack:
+        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(5)]
+        for number, line in enumerate(greedy):
+            line.send(f"/slow{number}")
+        for _ in range(3):
+            assert called.slow.acquire(timeout=10)
+        assert stack.enter_context(connected(door))("/x") == "/x"
+        greedy[4].line.close()
+        called.gate.set()
+        assert [line.answer() for line in greedy[:3]] == [f"/slow{number}" for number in range(3)]
+        assert stack.enter_context(connected(door, "greedy"))("/y") == "/y"
 
 
 def test_each_request_is_answered_once(door, monkeypatch):
@@ -275,9 +291,9 @@ def test_a_process_that_nobody_leads_ends(door, called, monkeypatch):
     """It would never answer again; what started it starts another."""
     monkeypatch.setattr(dispatcher, "STUCK_SECONDS", 0.3)
     monkeypatch.setattr(dispatcher, "END_SECONDS", 0.1)
-    before = threading.active_count() - 4  # the loop and its three threads
+    before = threading.active_count() - 5  # the loop and its four threads
     with contextlib.ExitStack() as stack:
-        for number in range(3):
+        for number in range(4):
             stack.enter_context(connected(door)).send(f"/slow{number}")
         door.thread.join(10)
         assert not door.thread.is_alive()
