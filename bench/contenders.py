@@ -195,6 +195,8 @@ class Ours(Contender):
             "serve",
             *where,
             "--no-browser",
+            "--index",
+            "title",  # one workload matches by it, as an admin would by employeeNumber
             "--threads",
             str(self.threads),
             *self.options,
