@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench import lost, report, run, seed, short, workloads
+from bench import attack, lost, report, run, seed, short, workloads
 from bench.client import Answer
 from bench.contenders import BARE, OURS, Ours
 from bench.measure import Sample, sample, spread, together
@@ -293,3 +293,15 @@ def test_a_kill_loses_nothing(tmp_path, capsys):
     assert lost.rounds(lost.Served(4), tmp_path, 1) == 0
     told = capsys.readouterr().out
     assert told.startswith("1 ends, ") and "0 lost" in told and not told.startswith("1 ends, 0 ")
+
+
+@pytest.mark.parametrize(("most", "code"), [(60_000, 0), (0, 1)])
+def test_an_attack_is_carried_out_and_judged(monkeypatch, capsys, most, code):
+    """Others are looked after while it lasts; who suffers more than promised is a failure."""
+    monkeypatch.setattr(attack, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(attack, "LOOKUPS", 40)
+    monkeypatch.setattr(attack, "PEOPLE", 5)
+    monkeypatch.setattr(attack, "MOST_MS", most)
+    monkeypatch.setitem(attack.ATTACKS, "nonsense", attack.ATTACKS["nonsense"]._replace(connections=10))
+    assert attack.main(["nonsense"]) == code
+    assert ("HARMED" in capsys.readouterr().out) is bool(code)
