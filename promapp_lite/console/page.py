@@ -14,6 +14,7 @@ from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.cycles import Cycle
+from promapp_lite.store.directory import indexes
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
@@ -123,7 +124,7 @@ def profile_part() -> dict[str, Any]:
 
 
 def health_part() -> dict[str, Any]:
-    """Version, uptime, sizes, last backup, certificate."""
+    """Version, uptime, sizes, last backup, certificate, and searches that no index helps."""
     file = settings().tls_cert or certificates.of(settings().data_dir).cert
     try:
         found = certificates.facts(file)
@@ -140,6 +141,7 @@ def health_part() -> dict[str, Any]:
         "certificate": found,
         "ending": found is not None and days_left(found.ends) < SOON,
         "folder": store().path.parent,
+        "searches": indexes.undeclared(store()),
     }
 
 

@@ -193,6 +193,15 @@ def test_doctor_tells(store, people, send, monkeypatch):
     assert (told.level, told.advice) == ("warn", 'add to config.toml: index = ["title"]')
 
 
+def test_the_console_tells(store, people, send, signed_in, monkeypatch):
+    """So does the Health part."""
+    monkeypatch.setattr(indexes, "MANY", 1)
+    assert "Slow look-ups" not in signed_in.get(headers={"X-Part": "health"}).text
+    searched(store, send, 'title eq "x"', 2)
+    page = signed_in.get(headers={"X-Part": "health"}).text
+    assert "title, 2 searches in a day" in page and "index = [&#34;title&#34;]" in page
+
+
 def test_backups_hold_them(store, people, declare, tmp_path):
     """A backup with such an index is proven, restored and opened as any other."""
     declare("title")
