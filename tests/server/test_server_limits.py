@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from helpers.listening import Listening
 
 from promapp_lite.config import Settings
 from promapp_lite.server import channels, dispatcher, limits
@@ -31,9 +32,17 @@ def small(monkeypatch):
 
 
 @pytest.fixture
-def port(tmp_path, open_doors):
-    """The port of a listener over that application."""
-    return open_doors(application, Settings(tmp_path, threads=2), ("http",))[0]
+def listening(tmp_path):
+    """A listener over that application."""
+    opened = Listening(application, Settings(tmp_path, threads=2), ("http",))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def port(listening):
+    """Its port."""
+    return listening.ports[0]
 
 
 def open_line(port, sent=b"", source="127.0.0.1"):
@@ -74,10 +83,16 @@ def test_a_byte_now_and_then_is_too_slow(small, port, begun):
             time.sleep(0.01)
 
 
-def test_a_slow_reader_is_ended(small, port):
+def test_a_slow_reader_is_ended(small, listening, port):
     """An answer is read at a least rate."""
     with open_line(port, GET.replace(b"/", b"/large", 1)) as line:
-        time.sleep(1.5)
+        begun = False
+        for _ in range(2000):
+            held = listening.servers[0].active_channels
+            begun = begun or bool(held)
+            if begun and not held:
+                break
+            time.sleep(0.01)
         taken = 0
         with contextlib.suppress(ConnectionResetError):
             while part := line.recv(1 << 20):
