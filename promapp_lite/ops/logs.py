@@ -1,13 +1,20 @@
 """The log on stderr: lines to read, or one JSON object a line for programs."""
 
+import contextlib
 import logging
+import os
 import sys
+import threading
+from collections import deque
 from datetime import UTC, datetime
+from typing import TextIO
 
 from promapp_lite import clock, jsonio
 from promapp_lite.store.engine import DB_ERRORS
 
 TEXT = "%(asctime)s %(levelname)s %(message)s"
+MOST_LINES = 10_000  # that wait for a reader who is slow, or has stopped
+FLUSH_SECONDS = 2  # that the end of the process waits for such a reader
 
 
 class Json(logging.Formatter):
@@ -22,10 +29,75 @@ class Json(logging.Formatter):
         return jsonio.dumps({**line, **facts})
 
 
+class Text(logging.Formatter):
+    """A line to read; its time has the offset from UTC."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """`2026-11-25 08:15:00.123+13:00`."""
+        return datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "milliseconds")
+
+
+class BackgroundHandler(logging.Handler):
+    """Writes lines in a thread of its own, so that no request waits for whoever reads the log.
+
+    Lines wait in memory up to MOST_LINES; what comes beyond is dropped, and counted in a line of its own.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+        self.lines: deque[str] = deque()
+        self.dropped = 0
+        self.more = threading.Event()
+        self.start()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.start)
+
+    def start(self) -> None:
+        """Start the thread; one does not survive a fork, and its parent writes what has waited."""
+        self.lines.clear()
+        self.idle = threading.Event()
+        self.idle.set()
+        threading.Thread(target=self.write, daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take down a line."""
+        if len(self.lines) >= MOST_LINES:
+            self.dropped += 1
+            return
+        self.idle.clear()
+        self.lines.append(self.format(record))
+        self.more.set()
+
+    def write(self) -> None:
+        """Write lines as they come, for ever."""
+        while True:
+            self.more.wait()
+            self.more.clear()
+            while self.lines:
+                self.put(self.lines.popleft())
+            if self.dropped:
+                self.put(f"{self.dropped} log lines were dropped, as nobody read them")
+                self.dropped = 0
+            with contextlib.nullcontext() if self.lock is None else self.lock:
+                if not self.lines:
+                    self.idle.set()
+
+    def put(self, line: str) -> None:
+        """Write one line; where there is nobody to read it, it is gone."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
+    def flush(self) -> None:
+        """Wait until all is written, but not for ever."""
+        self.idle.wait(FLUSH_SECONDS)
+
+
 def set_up(form: str) -> None:
     """Write what happens to stderr in this format from now on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if form == "json" else logging.Formatter(TEXT))
+    handler = BackgroundHandler(sys.stderr)
+    handler.setFormatter(Json() if form == "json" else Text(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 

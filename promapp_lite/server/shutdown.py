@@ -1,7 +1,11 @@
-"""The signal to stop."""
+"""The signals that stop the service, and the one that does not."""
 
+import logging
 import signal
+import sys
 from types import FrameType
+
+log = logging.getLogger("promapp_lite")
 
 
 class ShutdownSignal:
@@ -17,9 +21,26 @@ class ShutdownSignal:
         raise SystemExit(0)
 
     def install(self) -> None:
-        """Take SIGTERM and Ctrl-C in this process and those it forks; only the main thread can say so."""
+        """Take SIGTERM and Ctrl-C in this process and those it forks; only the main thread can say so.
+
+        SIGHUP stops it too where a terminal is closed; elsewhere it is the wish to read files anew, which
+        happens by itself. Under nohup it stays ignored.
+        """
         signal.signal(signal.SIGTERM, self)
         signal.signal(signal.SIGINT, self)
+        hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+        if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN:
+            signal.signal(hang_up, self if in_terminal() else go_on)
+
+
+def in_terminal() -> bool:
+    """Whether somebody started this process in a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def go_on(signum: int, frame: FrameType | None) -> None:
+    """Say that nothing needs to be read anew."""
+    log.info("SIGHUP: changed certificates are read by themselves; other settings need a restart")
 
 
 shutdown_signal = ShutdownSignal()

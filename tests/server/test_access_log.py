@@ -94,6 +94,7 @@ def test_the_log_goes_to_stderr(form, capsys):
     try:
         logs.set_up(form)
         logging.getLogger("promapp_lite").info("here")
+        logging.root.handlers[0].flush()
     finally:
         logging.root.handlers[:], logging.root.level = before[0], before[1]
     told = capsys.readouterr()
