@@ -49,11 +49,12 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
 
 
 def jobs(app: Flask, settings: Settings) -> Jobs:
-    """Log lines and counts, search words and cycles, the daily copy and the end of old activity."""
+    """Log lines and counts, health, search words and cycles, the daily copy and the end of old activity."""
     store = app.extensions["store"]
     return Jobs(
         (
             app.extensions["access_log"].keep_up,
+            app.extensions["health"].keep_up,
             lambda ended: indexer.keep_up(store, ended),
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days),
         )

@@ -1,18 +1,19 @@
-"""The routes of operation: /healthz and /metrics. They decide themselves whom they answer."""
+"""The routes of operation: /healthz, /livez and /metrics. They decide themselves whom they answer."""
 
 from flask import Blueprint, Flask, Response
 
 from promapp_lite.ops import access_log
-from promapp_lite.ops.health import healthz
+from promapp_lite.ops.health import Health, healthz, livez
 from promapp_lite.ops.metrics import metrics
 
-ROUTES = (("/healthz", healthz), ("/metrics", metrics))
+ROUTES = (("/healthz", healthz), ("/livez", livez), ("/metrics", metrics))
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def init_app(app: Flask) -> None:
     """Register them, and the access log of every request."""
     access_log.init_app(app)
+    app.extensions["health"] = Health(app.extensions["store"])
     ops = Blueprint("ops", __name__)
     ops.after_request(with_headers)
     for path, view in ROUTES:

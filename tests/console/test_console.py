@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 from promapp_lite.config import mount_of
 from promapp_lite.store.access import admins, sessions, setup, tokens
 
-OPEN = {"ops.healthz", "ops.metrics"}
+OPEN = {"ops.healthz", "ops.livez", "ops.metrics"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 

@@ -25,6 +25,7 @@ LOCK = "write.lock"
 WAIT_SECONDS = 10  # for the turn to write
 POLL_SECONDS = 0.0001  # between two tries for a file that another process has locked
 COMMIT_SECONDS = 0.005  # after so long without a commit, a thread that left it to others does it itself
+Identity = tuple[int, int] | None  # device and number of a file
 MAX_BLOCKS = 64  # in one transaction, so that the first does not wait for ever
 
 
@@ -37,6 +38,13 @@ class WriteTimeout(DatabaseError):
 
 class CommitFailed(OperationalError):
     """The transaction could not be kept; nothing that any of its threads wrote is there."""
+
+
+class DatabaseGone(DatabaseError):
+    """The file was removed, moved or replaced while it was open: what is written now would be lost."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was removed or replaced while promapp-lite had it open: restart it")
 
 
 class WriterLock:
@@ -82,6 +90,15 @@ class WriterLock:
             self.handle = -1
 
 
+def identity(file: Path) -> Identity:
+    """Which file has this name, None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Transaction:
     """The open transaction: how many blocks are in it, and how it ended for all of them."""
 
@@ -103,6 +120,8 @@ class Writer:
 
     def __init__(self, database: Database, path: Path) -> None:
         self.database = database
+        self.path = path
+        self.files: tuple[Identity, ...] | None = None  # those that the connection has open
         self.lock = threading.Lock()  # the connection, and all below
         self.processes = WriterLock(path)
         self.waiting: set[int] = set()
@@ -177,11 +196,22 @@ class Writer:
         self.processes.acquire(end)
         try:
             self.execute("BEGIN IMMEDIATE")
+            self.check_files()
         except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self.execute("ROLLBACK")
             self.processes.release()
             raise
         self.transaction = Transaction()
         return self.transaction
+
+    def check_files(self) -> None:
+        """DatabaseGone where database or log are no longer the files that are open."""
+        now = tuple(identity(self.path.with_name(self.path.name + end)) for end in ("", "-wal"))
+        if self.files is None:
+            self.files = now
+        elif now != self.files:
+            raise DatabaseGone(self.path)
 
     def undo(self, joined: Transaction, error: BaseException) -> None:
         """Undo the block that failed; where SQLite has undone all, on a full disk for one, all failed."""
@@ -227,6 +257,7 @@ class Writer:
                 self.commit(self.transaction)
             self.database.close_all()
             self.processes.close()
+            self.files = None
 
 
 class Block:

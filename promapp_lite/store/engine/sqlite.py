@@ -45,7 +45,8 @@ class Database(SqliteDatabase):
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.connections: WeakSet[Connection] = WeakSet()
-        super().__init__(str(path), factory=Connection, check_same_thread=False, **options)
+        place = f"{path.resolve().as_uri()}?mode=rw"  # a file that has gone is not made anew, empty
+        super().__init__(place, uri=True, factory=Connection, check_same_thread=False, **options)
 
     def _connect(self) -> Connection:
         made: Connection = super()._connect()  # type: ignore[misc]
@@ -144,6 +145,11 @@ def left_open(file: Path) -> Path | None:
         last.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     log = file.with_name(file.name + "-wal")
     return log if log.exists() else None
+
+
+def touch(database: SqliteDatabase, number: int) -> None:
+    """Write something that nobody reads: a number in the file's head."""
+    database.execute_sql(f"PRAGMA user_version = {number}")
 
 
 def index_names(database: SqliteDatabase, prefix: str) -> set[str]:
