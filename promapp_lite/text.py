@@ -2,9 +2,41 @@
 
 import unicodedata
 
+MARKS = 30  # combining marks in a row; Unicode's stream-safe format (UAX #15) has that bound too
+# Characters that are no combining marks but become some in NFKC.
+BECOME_MARKS = "\u0f73\u0f75\u0f81\uff9e\uff9f"
+
 
 def fold(text: str) -> str:
-    """The key under which two texts are the same to a reader: NFKC, case-folded, NFKC."""
+    """The key under which two texts are the same to a reader: NFKC, case-folded, NFKC.
+
+    A crowded text is only case-folded.
+    """
     if text.isascii():
         return text.lower()
+    if crowded(text):
+        return text.casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def crowded(text: str) -> bool:
+    """Whether more than MARKS combining marks follow each other: NFKC takes the square of their number."""
+    step = MARKS + 1  # a longer row of marks has one at a multiple of this
+    return any(
+        is_mark(text[place]) and marks_around(text, place) > MARKS for place in range(MARKS, len(text), step)
+    )
+
+
+def is_mark(character: str) -> bool:
+    """Whether NFKC may move the character past others."""
+    return unicodedata.combining(character) > 0 or character in BECOME_MARKS
+
+
+def marks_around(text: str, place: int) -> int:
+    """How many marks stand in a row around a place, as far as it matters."""
+    near = range(1, MARKS + 1)
+    before = next((far - 1 for far in near if place < far or not is_mark(text[place - far])), MARKS)
+    after = next(
+        (far - 1 for far in near if place + far >= len(text) or not is_mark(text[place + far])), MARKS
+    )
+    return before + 1 + after

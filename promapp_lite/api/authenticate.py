@@ -28,7 +28,8 @@ def authenticate() -> None:
         extensions["denials"].note(caller, secret)
         raise refuse("unauthorized")
     caller.token_id, g.hint = grant.token_id, grant.hint
-    if grant.scope != "scim" and not reads(asked.method, asked.path):
+    caller.only_reads = grant.scope != "scim"
+    if caller.only_reads and not reads(asked.method, asked.path):
         raise refuse("read_only_token")
 
 

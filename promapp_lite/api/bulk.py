@@ -14,6 +14,7 @@ from promapp_lite.api.responses import reply
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import limits
 from promapp_lite.scim.body import member_of
+from promapp_lite.scim.patch import Budget
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import Row, etag, location
 from promapp_lite.scim.resource_types import RESOURCE_TYPES, ResourceType
@@ -36,6 +37,9 @@ def bulk() -> Response:
         raise refuse("too_many_bulk_operations", most=limits.BULK, sent=len(operations))
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise refuse("wrong_fail_on_errors")
+    if sum(map(patches, operations)) > limits.BULK_PATCH:
+        raise refuse("too_many_bulk_patches", most=limits.BULK_PATCH)
+    api = api._replace(budget=Budget())
     made: dict[str, str] = {}
     answers, failed = [], 0
     for operation in operations:
@@ -45,6 +49,18 @@ def bulk() -> Response:
         if limit is not None and failed >= limit:
             break
     return reply(jsonio.dumps({"schemas": [RESPONSE_URN], "Operations": answers}))
+
+
+def patches(operation: Any) -> int:
+    """How many operations of PATCH are in an operation, those without a path counted by their keys."""
+    data = member_of(operation, "data") if isinstance(operation, dict) else None
+    sent = member_of(data, "operations") if isinstance(data, dict) else None
+    values = (
+        [member_of(each, "value") for each in sent if isinstance(each, dict)]
+        if isinstance(sent, list)
+        else []
+    )
+    return sum(max(1, len(value)) if isinstance(value, dict) else 1 for value in values)
 
 
 def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from flask import Request, g
 
 from promapp_lite.scim.body import read_json
+from promapp_lite.scim.patch import Budget
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
 
@@ -17,6 +18,7 @@ class Api(NamedTuple):
     base: str
     caller: Caller
     request: Request
+    budget: Budget | None = None  # of a bulk request, for all its operations
 
     @property
     def if_match(self) -> str | None:

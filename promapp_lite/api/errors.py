@@ -57,10 +57,9 @@ def note(error: ScimError) -> None:
 
 def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
     """Keep a failure; where even that cannot be written, the answer still goes out."""
-    facts = facts | journal.refused(error)
     try:
         with api.store.write():
-            journal.record(api.store, api.caller, "fail", error.status, **facts)
+            journal.fail(api.store, api.caller, error, **facts)
     except DB_ERRORS as fault:
         log.error("database: %s", first_fault(fault))
 

@@ -1,10 +1,11 @@
 """How a resource is shown: the attributes asked for, and what is derived from memberships."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import repeat
 
 from promapp_lite import jsonio
 from promapp_lite.api.call import Api
-from promapp_lite.scim import resource
+from promapp_lite.scim import limits, resource
 from promapp_lite.scim.resource import ALL, Row, Selection, location
 from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
 from promapp_lite.store.directory import groups, users
@@ -21,24 +22,27 @@ def selection(kind: ResourceType, sent: Mapping[str, str]) -> Selection:
 def present(api: Api, kind: ResourceType, rows: list[Row], chosen: Selection) -> list[str]:
     """The resources as JSON text, with what is derived where it is wanted.
 
-    Of groups that have too many members together, only the first: the next page begins behind them.
+    Where they are more than limits.ANSWER bytes together, only the first, at least one: the next page begins
+    behind them.
     """
     name, derive = DERIVED[kind]
-    parts = derive(api, rows) if chosen.wants(name) else [""] * len(rows)
-    return [
-        resource.project(resource.show(kind, row, api.base, part), chosen)
-        for row, part in zip(rows, parts, strict=False)
-    ]
+    parts = derive(api, rows) if chosen.wants(name) else repeat("")
+    shown: list[str] = []
+    left = limits.ANSWER
+    for row, part in zip(rows, parts, strict=False):
+        left -= len(row.doc) + len(part)
+        if left < 0 and shown:
+            break
+        shown.append(resource.project(resource.show(kind, row, api.base, part), chosen))
+    return shown
 
 
-def groups_parts(api: Api, rows: list[Row]) -> list[str]:
+def groups_parts(api: Api, rows: list[Row]) -> Iterator[str]:
     """The `groups` of each user as JSON text, empty where there are none."""
-    ids = [row.id for row in rows if row.linked]
-    found = users.groups_of(api.store, ids) if ids else {}
-    held = [found.get(row.id, ()) for row in rows]
-    return [
-        '"groups":' + jsonio.dumps([group(api.base, *each) for each in some]) if some else "" for some in held
-    ]
+    held = users.groups_of(api.store, [row.id for row in rows if row.linked])
+    for row in rows:
+        some = next(held) if row.linked else []
+        yield '"groups":' + jsonio.dumps([group(api.base, *each) for each in some]) if some else ""
 
 
 def group(base: str, id: str, name: str, direct: bool) -> dict[str, str]:
@@ -47,13 +51,13 @@ def group(base: str, id: str, name: str, direct: bool) -> dict[str, str]:
     return {"value": id, "$ref": location(GROUPS, base, id), "display": name, "type": kind}
 
 
-def members_parts(api: Api, rows: list[Row]) -> list[str]:
+def members_parts(api: Api, rows: list[Row]) -> Iterator[str]:
     """The `members` of each group as JSON text; an empty list where there are none, as Entra shows it."""
     held = groups.members_of(api.store, [row.id for row in rows], api.base)
-    return [f'"members":{each}' for each in held]
+    return (f'"members":{each}' for each in held)
 
 
-DERIVED: dict[ResourceType, tuple[str, Callable[[Api, list[Row]], list[str]]]] = {
+DERIVED: dict[ResourceType, tuple[str, Callable[[Api, list[Row]], Iterator[str]]]] = {
     USERS: ("groups", groups_parts),
     GROUPS: ("members", members_parts),
 }

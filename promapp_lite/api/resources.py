@@ -10,7 +10,7 @@ from promapp_lite.api.call import Api, body, current, parameters
 from promapp_lite.api.representation import present, selection
 from promapp_lite.api.responses import reply
 from promapp_lite.scim import membership, patch, resource
-from promapp_lite.scim.resource import ALL, Row, Selection, bare, etag, location
+from promapp_lite.scim.resource import ALL, Row, Selection, etag, location, names_version
 from promapp_lite.scim.resource_types import GROUPS, ResourceType
 from promapp_lite.store.directory import resources
 
@@ -23,7 +23,7 @@ def find(kind: ResourceType, id: str) -> Response:
         row = resources.get(api.store, kind, id)
         shown = present(api, kind, [row], chosen)[0]
     tag = etag(row.version)
-    if "If-None-Match" in api.request.headers and api.request.if_none_match.contains_weak(bare(tag)):
+    if names_version(api.request.headers.get("If-None-Match", ""), row.version):
         return reply(status=304, headers={"ETag": tag})
     return reply(shown, headers={"ETag": tag})
 
@@ -91,4 +91,4 @@ def modify(api: Api, kind: ResourceType, id: str, sent: Any, if_match: str | Non
     """The resource with a PATCH body carried out."""
     operations = patch.parse(kind, sent)
     own, steps = membership.split(operations) if kind is GROUPS else (operations, [])
-    return resources.patch(api.store, kind, id, own, steps, if_match, api.caller)
+    return resources.patch(api.store, kind, id, own, steps, if_match, api.caller, api.budget)

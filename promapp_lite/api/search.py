@@ -75,6 +75,8 @@ def found(api: Api, kinds: tuple[ResourceType, ...], sent: Mapping[str, str]) ->
         here = present(api, kind, page.rows, selection(kind, sent))
         cursor = page.cursor(len(here))
         shown += here
+        if len(here) < min(query.count, page.total - query.start):
+            count = len(shown)  # the page ends here, as the answer would grow too large
         total += page.total
         if not page.total:
             note_probe(api, kind, query.tree)

@@ -104,8 +104,9 @@ def action_of(entry: Entry) -> str:
 
 
 def refused(entry: Entry) -> str:
-    """What was tried, by its method."""
-    return f"{TRIED.get(entry.method, entry.method)} refused"
+    """What was tried, by its method, and how often where it repeats."""
+    often = f", {count(entry.times, 'time')}" if entry.times > 1 else ""
+    return f"{TRIED.get(entry.method, entry.method)} refused{often}"
 
 
 def updated(entry: Entry) -> str:

@@ -71,7 +71,7 @@ def person(store: Store, row: Row, document: Document) -> dict[str, Any]:
     return {
         "name": document.get("displayName") or document["userName"],
         "active": document.get("active"),
-        "groups": users.groups_of(store, [row.id]).get(row.id, []),
+        "groups": next(users.groups_of(store, [row.id])),
         "manager": manager,
         "manager_name": people.name_of(store, manager) if manager else None,
     }

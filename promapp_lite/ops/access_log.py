@@ -1,7 +1,6 @@
 """The access log: each answer is a line in the log and counts in the metrics, without personal data."""
 
 import logging
-import re
 import threading
 import time
 from collections import Counter, deque
@@ -20,7 +19,8 @@ logger = logging.getLogger("promapp_lite.requests")
 
 SECONDS = 0.2  # that a line may come after its answer
 MAX_PATH = 200
-ADDRESS = re.compile(r"[^/]*@[^/]*")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+MAX_METHOD = 20
 ACTS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 LINE = "%(method)s %(path)s %(status)d %(ms)d ms %(token)s"
 
@@ -57,7 +57,7 @@ class AccessLog:
         with self.lock:
             rows = [self.waiting.popleft() for _ in range(len(self.waiting))]
             self.meters.count(
-                ((row.method, route(row.rule), row.status, row.seconds) for row in rows),
+                ((known(row.method), route(row.rule), row.status, row.seconds) for row in rows),
                 Counter(map(change, filter(changing, rows))),
             )
             for row in rows:
@@ -93,9 +93,22 @@ def end(answer: Response) -> Response:
     asked = request._get_current_object()  # type: ignore[attr-defined]
     rule = asked.url_rule.rule if asked.url_rule else None
     seconds, hint = time.perf_counter() - g.begun, g.get("hint")
-    answered = Request(time.time(), seconds, asked.method, asked.path, rule, answer.status_code, hint)
+    method, path = asked.method[:MAX_METHOD], shown(asked.path)
+    answered = Request(time.time(), seconds, method, path, rule, answer.status_code, hint)
     current_app.extensions["access_log"].add(answered)
     return answer
+
+
+def shown(path: str) -> str:
+    """The path as the log shows it: what could be an e-mail address is left out, and it is cut."""
+    if "@" in path:
+        path = "/".join("..." if "@" in part else part for part in path.split("/"))
+    return path[:MAX_PATH]
+
+
+def known(method: str) -> str:
+    """The method as a label: one of a closed list, as a caller may send any word."""
+    return method if method in METHODS else "OTHER"
 
 
 @lru_cache(256)
@@ -119,13 +132,12 @@ def change(answered: Request) -> tuple[str, str, str]:
 
 
 def log(answered: Request) -> None:
-    """Write the line of one answer; of its path what could be an e-mail address is left out."""
+    """Write the line of one answer."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    path = ADDRESS.sub("...", answered.path) if "@" in answered.path else answered.path
     facts = {
         "method": answered.method,
-        "path": quote(path)[:MAX_PATH],
+        "path": quote(answered.path)[:MAX_PATH],
         "status": answered.status,
         "ms": round(answered.seconds * 1000),
         "token": answered.hint or "-",

@@ -8,8 +8,10 @@ import orjson
 from promapp_lite.jsonio import Document
 from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import refuse
+from promapp_lite.text import MARKS, crowded
 
 ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+WALKED = min(limits.STRING, 6 * limits.KEYS)  # bytes: a smaller body has no string or object too large
 LONG_NUMBER = b"0" * 19  # in a body whose digits are all made zeros
 
 
@@ -23,14 +25,12 @@ def read_json(body: bytes) -> Any:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise refuse("not_json", problem=str(error)) from None
-    if (
-        len(body) > limits.STRING
-        or b"\\u0000" in body
-        or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH
-    ):
+    if len(body) > WALKED or b"\\u" in body or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH:
         check(value, limits.JSON_DEPTH)  # only a body that could pass a limit is walked
     if LONG_NUMBER in body.translate(ZEROS):
         json.loads(body, parse_int=whole_number)  # orjson would round it
+    if not body.isascii():
+        check_marks(body.decode())
     return value
 
 
@@ -47,6 +47,7 @@ def check(value: Any, depth: int) -> None:
         check_string(value)
     elif isinstance(value, dict):
         check_depth(depth)
+        check_keys(len(value))
         for key, item in value.items():
             check_string(key)
             check(item, depth - 1)
@@ -68,6 +69,19 @@ def check_string(text: str) -> None:
         raise refuse("string_too_long", most=limits.STRING, sent=len(text))
     if "\0" in text:
         raise refuse("nul_character")
+    check_marks(text)
+
+
+def check_marks(text: str) -> None:
+    """ScimError for a string with so many combining marks in a row that to compare it takes long."""
+    if not text.isascii() and crowded(text):
+        raise refuse("too_many_marks", most=MARKS)
+
+
+def check_keys(number: int) -> None:
+    """ScimError for an object with too many keys."""
+    if number > limits.KEYS:
+        raise refuse("too_many_keys", most=limits.KEYS)
 
 
 def check_schemas(body: Document) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from promapp_lite import clock
 from promapp_lite.errors import ScimError
 from promapp_lite.scim import limits
-from promapp_lite.scim.body import check_string
+from promapp_lite.scim.body import check_marks, check_string
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource_types import NAME_RULE, Path, ResourceType, resolve
 from promapp_lite.scim.schema import Attribute
@@ -39,6 +39,7 @@ CONSTANTS = {"true": True, "false": False, "null": None}
 
 Tree = tuple[Any, ...]
 Resolver = Callable[[str], Path]
+Fold = Callable[[str], str]
 
 
 @lru_cache(1024)
@@ -46,6 +47,7 @@ def parse(kind: ResourceType, text: str) -> Tree:
     """The tree of a filter over resources of a kind; ScimError 400 invalidFilter says where it is wrong."""
     if len(text) > limits.FILTER:
         raise refuse("filter_too_long", most=limits.FILTER, sent=len(text))
+    check_marks(text)
     return Parser(text, resource_resolver(kind)).parse()
 
 
@@ -301,19 +303,19 @@ def names(tree: Tree, sub: str) -> bool:
     return names(tree[1], sub) if tree[0] == "not" else tree[1].leaf.name == sub
 
 
-def matches(tree: Tree, value: Any) -> bool:
+def matches(tree: Tree, value: Any, folded: Fold = fold) -> bool:
     """Whether one value of a multi-valued attribute (usually an object) passes a `parse_value` tree."""
     operator = tree[0]
     if operator == "and":
-        return all(matches(part, value) for part in tree[1])
+        return all(matches(part, value, folded) for part in tree[1])
     if operator == "or":
-        return any(matches(part, value) for part in tree[1])
+        return any(matches(part, value, folded) for part in tree[1])
     if operator == "not":
-        return not matches(tree[1], value)
+        return not matches(tree[1], value, folded)
     found = read(value, tree[1].leaf)
     if operator == "pr":
         return found is not None
-    return compare(operator, tree[1].leaf, found, tree[2])
+    return compare(operator, tree[1].leaf, found, tree[2], folded)
 
 
 def read(value: Any, leaf: Attribute) -> Any:
@@ -325,12 +327,12 @@ def read(value: Any, leaf: Attribute) -> Any:
     return next((item for name, item in value.items() if name.lower() == leaf.name.lower()), None)
 
 
-def compare(operator: str, leaf: Attribute, found: Any, operand: Any) -> bool:
+def compare(operator: str, leaf: Attribute, found: Any, operand: Any, folded: Fold = fold) -> bool:
     """One comparison; `ne` is the opposite of `eq`, also where there is nothing."""
     if operator == "ne":
-        return not compare("eq", leaf, found, operand)
+        return not compare("eq", leaf, found, operand, folded)
     if isinstance(found, str) and not leaf.case_exact:
-        found = fold(found)
+        found = folded(found)
     if isinstance(found, bool) is not isinstance(operand, bool) or not same_type(found, operand):
         return False
     return TESTS[operator](found, operand)

@@ -12,11 +12,12 @@ from promapp_lite.errors import ScimError
 from promapp_lite.jsonio import Document, key_in, key_of
 from promapp_lite.scim import filter as filters
 from promapp_lite.scim import limits
-from promapp_lite.scim.body import check_schemas, member_of
+from promapp_lite.scim.body import check_keys, check_schemas, member_of
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource_types import CUSTOM_URN, Path, ResourceType, resolve
 from promapp_lite.scim.schema import Attribute, undeclared
 from promapp_lite.scim.values import coerce, single
+from promapp_lite.text import fold
 
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
@@ -33,6 +34,30 @@ class Operation(NamedTuple):
     value: Any
 
 
+class Budget:
+    """What one request may still do, and what it knows by now: the folded texts, the keys of objects."""
+
+    def __init__(self) -> None:
+        self.comparisons = limits.COMPARISONS
+        self.folded: dict[str, str] = {}
+
+    def spend(self, comparisons: int) -> None:
+        """Take so many comparisons; ScimError 400 where none are left."""
+        self.comparisons -= comparisons
+        if self.comparisons < 0:
+            raise refuse("too_many_comparisons")
+
+    def fold(self, text: str) -> str:
+        """The folded text, made once."""
+        found = self.folded.get(text)
+        if found is None:
+            found = self.folded[text] = fold(text)
+        return found
+
+
+Names = dict[int, dict[str, str]]  # by the id of an object: its keys by their lower case
+
+
 def parse(kind: ResourceType, body: Any) -> list[Operation]:
     """The operations of a PATCH body, path-less ones spread over their keys; ScimError 400."""
     operations = member_of(body, "operations")
@@ -41,7 +66,10 @@ def parse(kind: ResourceType, body: Any) -> list[Operation]:
     if len(operations) > limits.OPERATIONS:
         raise refuse("too_many_operations", most=limits.OPERATIONS, sent=len(operations))
     check_schemas(body)
-    return [each for sent in operations for each in parse_one(kind, sent)]
+    spread_out = [each for sent in operations for each in parse_one(kind, sent)]
+    if len(spread_out) > limits.BULK_PATCH:
+        raise refuse("too_many_operations", most=limits.BULK_PATCH, sent=len(spread_out))
+    return spread_out
 
 
 def parse_one(kind: ResourceType, sent: Any) -> Iterator[Operation]:
@@ -152,41 +180,56 @@ def resolve_sub(path: Path, name: str) -> Any:
         raise refuse("no_sub_attribute", name=name, attribute=str(path)) from None
 
 
-def apply(document: Document, operations: list[Operation]) -> None:
+def apply(document: Document, operations: list[Operation], budget: Budget | None = None) -> None:
     """Carry out the operations on the document, in place and in order; ScimError 400 where one cannot be."""
-    left = limits.COMPARISONS
+    budget, names = budget or Budget(), Names()
     for operation in operations:
         if operation.path.mutability != "writeOnly":  # a password is accepted and thrown away
-            left -= apply_one(document, operation)
-        if left < 0:
-            raise refuse("too_many_comparisons")
+            apply_one(document, operation, budget, names)
 
 
-def apply_one(document: Document, operation: Operation) -> int:
-    """Carry out one operation; returns how many comparisons it took."""
+def apply_one(document: Document, operation: Operation, budget: Budget, names: Names) -> None:
+    """Carry out one operation."""
     path = operation.path
     if path.attribute is None:
-        document.pop(key_in(document, str(path.urn)), None)
-        return 1
-    holder = document if path.urn is None else extension(document, path)
+        document.pop(key_for(names, document, str(path.urn)), None)
+        return
+    holder = document if path.urn is None else extension(document, path, names)
     name = path.attribute.name
-    key = (
-        key_in(holder, name) if path.attribute.undeclared else name
-    )  # what the table knows is kept by its name
+    # What the table knows is kept by its name.
+    key = key_for(names, holder, name) if path.attribute.undeclared else name
     held = holder.get(key)
-    changed = CHANGES[bool(operation.tree), bool(path.sub)](held, operation)
+    if isinstance(held, list):
+        budget.spend(comparisons(held, operation))
+    changed = CHANGES[bool(operation.tree), bool(path.sub)](held, operation, budget)
     if changed in (None, [], {}):
         holder.pop(key, None)
     else:
         holder[key] = changed
+        check_keys(len(holder))
     if not holder and path.urn is not None:
-        del document[key_in(document, path.urn)]
-    return comparisons(held, operation)
+        del document[key_for(names, document, path.urn)]
 
 
-def comparisons(held: Any, operation: Operation) -> int:
-    """What an operation costs: values there times what each is compared with."""
-    values = len(held) if isinstance(held, list) else 1
+def key_for(names: Names, holder: Document, name: str) -> str:
+    """The key under which the holder has `name`, whatever its case, as `key_in`, but looking through it once.
+
+    `name` itself where it has none: then it is about to be that key.
+    """
+    if name in holder:
+        return name
+    known = names.get(id(holder))
+    if known is None:
+        known = names[id(holder)] = {key.lower(): key for key in holder}
+    found = known.get(name.lower())
+    if found is None or found not in holder:
+        found = known[name.lower()] = name
+    return found
+
+
+def comparisons(held: list[Any], operation: Operation) -> int:
+    """What an operation costs: values there, and what is in them, times what each is compared with."""
+    values = sum(map(weight, held))
     if operation.tree:
         return values * filters.terms(operation.tree)
     return values * (
@@ -194,15 +237,23 @@ def comparisons(held: Any, operation: Operation) -> int:
     )
 
 
-def extension(document: Document, path: Path) -> Document:
+def weight(value: Any) -> int:
+    """How many short values take as long to read as this one."""
+    if isinstance(value, dict):
+        return 1 + len(value) // 8 + sum(len(part) for part in value.values() if isinstance(part, str)) // 500
+    return 1 + len(value) // 500 if isinstance(value, str) else 1
+
+
+def extension(document: Document, path: Path, names: Names) -> Document:
     """The object of the path's extension in the document, made where it is not there yet."""
-    held = document.setdefault(key_in(document, str(path.urn)), {})
+    held = document.setdefault(key_for(names, document, str(path.urn)), {})
+    check_keys(len(document))
     if not isinstance(held, dict):
         raise refuse("holds_plain_value", path=str(path), holder=path.urn)
     return held
 
 
-def on_attribute(held: Any, operation: Operation) -> Any:
+def on_attribute(held: Any, operation: Operation, budget: Budget) -> Any:
     """`attribute`: the new value of the whole attribute."""
     attribute, op = operation.path.leaf, operation.op
     if op == "remove":
@@ -218,13 +269,15 @@ def on_attribute(held: Any, operation: Operation) -> Any:
 
 def extended(held: Document, operation: Operation) -> Document:
     """The complex value with the sub-attributes named set or removed; the others stay (RFC 7644 §3.5.2.3)."""
-    found = dict(held)
+    found, names = dict(held), Names()
     for name, item in operation.value.items():
         sub = operation.path.leaf.sub(name)
-        key, value = key_in(found, sub.name), coerce(sub, item)
+        key, value = key_for(names, found, sub.name), coerce(sub, item)
         if sub.mutability != "readOnly":
             found.pop(key, None)
-            found |= {} if value is None else {key: value}
+            if value is not None:
+                found[key] = value
+    check_keys(len(found))
     return found
 
 
@@ -266,7 +319,7 @@ def covers(named: Any, value: Any) -> bool:
     return bool(named == value)
 
 
-def on_sub_attribute(held: Any, operation: Operation) -> Any:
+def on_sub_attribute(held: Any, operation: Operation, budget: Budget) -> Any:
     """`attribute.sub`: the attribute with that part set or removed."""
     path = operation.path
     if path.top.multi_valued or isinstance(held, list):
@@ -308,14 +361,15 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
         # What a value was is gone: keeping `{type: "work"}` would be an e-mail without an address.
         return {} if removed is not None and (bare or reference) else found
     found[key] = value
+    check_keys(len(found))
     return found
 
 
-def on_values(held: Any, operation: Operation) -> list[Any]:
+def on_values(held: Any, operation: Operation, budget: Budget) -> list[Any]:
     """`attribute[filter]`: the values with the matching ones replaced, extended or removed."""
-    values, hits = matching(held, operation)
+    values, hits = matching(held, operation, budget)
     if operation.op == "remove":
-        return [value for value in values if not any(value is hit for hit in hits)]
+        return others(values, hits)
     value = as_element(single(operation.path.leaf, element_value(operation)))
     if not hits:
         return (
@@ -324,10 +378,10 @@ def on_values(held: Any, operation: Operation) -> list[Any]:
             else joined(values, [implied_element(operation) | value], operation.path.top)
         )
     if value is None:
-        return values if operation.op == "add" else [v for v in values if not any(v is h for h in hits)]
+        return values if operation.op == "add" else others(values, hits)
     base = implied_element(operation, strict=False)
     made = [(as_element(hit) if operation.op == "add" else base) | value for hit in hits]
-    return one_primary([replacement(each, hits, made) for each in values], made)
+    return one_primary(replaced(values, hits, made), made)
 
 
 def as_element(value: Any) -> Any:
@@ -335,13 +389,13 @@ def as_element(value: Any) -> Any:
     return value if value is None or isinstance(value, dict) else {"value": value}
 
 
-def on_sub_of_values(held: Any, operation: Operation) -> list[Any]:
+def on_sub_of_values(held: Any, operation: Operation, budget: Budget) -> list[Any]:
     """`attribute[filter].sub`: the matching values with that part set or removed.
 
     Where none matches, one is made from the filter: Entra sets `emails[type eq "work"].value` on
     people without a work e-mail, and a second operation must find what the first one made.
     """
-    values, hits = matching(held, operation)
+    values, hits = matching(held, operation, budget)
     operation = operation._replace(value=element_value(operation))
     gone = operation.op == "remove" or coerce(operation.path.leaf, operation.value) is None
     if not hits:
@@ -349,19 +403,26 @@ def on_sub_of_values(held: Any, operation: Operation) -> list[Any]:
             return values
         return joined(values, [with_sub(implied_element(operation), operation)], operation.path.top)
     made = [with_sub(hit, operation) for hit in hits]
-    return one_primary([kept for each in values if (kept := replacement(each, hits, made))], made)
+    return one_primary([kept for kept in replaced(values, hits, made) if kept], made)
 
 
-def matching(held: Any, operation: Operation) -> tuple[list[Any], list[Any]]:
+def matching(held: Any, operation: Operation, budget: Budget) -> tuple[list[Any], list[Any]]:
     """All values, and those the filter chooses."""
     values = list(held) if isinstance(held, list) else [] if held is None else [held]
     assert operation.tree is not None  # noqa: S101
-    return values, [value for value in values if filters.matches(operation.tree, value)]
+    return values, [value for value in values if filters.matches(operation.tree, value, budget.fold)]
 
 
-def replacement(value: Any, hits: list[Any], made: list[Any]) -> Any:
-    """The value made in place of this one, or this one."""
-    return next((new for hit, new in zip(hits, made, strict=True) if hit is value), value)
+def others(values: list[Any], hits: list[Any]) -> list[Any]:
+    """The values that are none of the hits themselves."""
+    gone = {id(hit) for hit in hits}
+    return [value for value in values if id(value) not in gone]
+
+
+def replaced(values: list[Any], hits: list[Any], made: list[Any]) -> list[Any]:
+    """The values, with what was made of each hit in its place."""
+    places = {id(hit): new for hit, new in zip(hits, made, strict=True)}
+    return [places.get(id(value), value) for value in values]
 
 
 def element_value(operation: Operation) -> Any:

@@ -223,6 +223,14 @@ REFUSALS = {
         "A value in Microsoft Entra ID holds a character that cannot be stored.",
         f"Correct the value in Microsoft Entra ID, or remove the line from {MAPPING}.",
     ),
+    "too_many_marks": Refusal(
+        400,
+        "invalidValue",
+        "A string has more than {most} combining marks in a row.",
+        "A value in Microsoft Entra ID holds text that no reader can read.",
+        f"Correct the value in Microsoft Entra ID, or remove the line from {MAPPING}.",
+    ),
+    "too_many_keys": Refusal(400, "tooMany", "An object takes at most {most:,} keys.", *BIG),
     "not_an_object": Refusal(
         400, "invalidSyntax", "The body must be a JSON object, and so must each operation in it.", *FOREIGN
     ),
@@ -427,6 +435,9 @@ REFUSALS = {
     ),
     "unknown_schema": Refusal(404, None, "{id} is not known here.", *READER),
     "no_me": Refusal(501, None, "An access token belongs to no user here, so there is no Me.", *READER),
+    "too_many_names": Refusal(
+        400, "tooMany", "A request names at most {most} attributes; got {sent:,}.", *READER
+    ),
     # Filters
     "filter_too_long": Refusal(
         400, "invalidFilter", "The filter has {sent:,} characters; {most:,} is the limit.", *SEARCH
@@ -489,6 +500,9 @@ REFUSALS = {
     # Bulk
     "too_many_bulk_operations": Refusal(
         413, None, "A bulk request takes at most {most:,} operations; got {sent:,}.", *BULK
+    ),
+    "too_many_bulk_patches": Refusal(
+        413, None, "The PATCHes of a bulk request take at most {most:,} operations together.", *BULK
     ),
     "wrong_fail_on_errors": Refusal(
         400, "invalidValue", "failOnErrors must be a whole number from 1.", *BULK

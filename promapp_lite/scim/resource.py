@@ -1,12 +1,13 @@
 """A resource as it is kept (a document) and as it is shown (with id, meta and what is derived)."""
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
 
 from promapp_lite.jsonio import Document, key_in, key_of
-from promapp_lite.scim import membership
+from promapp_lite.scim import limits, membership
 from promapp_lite.scim.body import check_schemas
 from promapp_lite.scim.patch import apply, spread
 from promapp_lite.scim.refusals import refuse
@@ -85,9 +86,15 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
-def bare(tag: str) -> str:
-    """An entity tag without its marks."""
-    return tag.removeprefix("W/").strip('"')
+VERSION = re.compile(r'(?:W/)?(?:"([^"]*)"|([^\s",]+))', re.IGNORECASE)
+
+
+def names_version(tags: str, version: int) -> bool:
+    """Whether a list of entity tags (RFC 9110 §13.1.1) has this version in it, or is `*`.
+
+    Werkzeug's reader takes the square of the number of blanks.
+    """
+    return any(each in (("", "*"), (str(version), ""), ("", str(version))) for each in VERSION.findall(tags))
 
 
 def location(kind: ResourceType, base: str, id: str) -> str:
@@ -136,7 +143,9 @@ def select(kind: ResourceType, attributes: Iterable[str], excluded: Iterable[str
 
 def paths(kind: ResourceType, sent: Iterable[str]) -> tuple[Path, ...]:
     """The paths of attribute names; the URN of the core schema means all its attributes, so nothing."""
-    wanted = [name.strip() for name in sent]
+    wanted = list(dict.fromkeys(name.strip() for name in sent))
+    if len(wanted) > limits.NAMES:
+        raise refuse("too_many_names", most=limits.NAMES, sent=len(wanted))
     return tuple(resolve(kind, name) for name in wanted if name and name.lower() != kind.urn.lower())
 
 

@@ -111,8 +111,10 @@ class Activity(Model):
 
     `code` names the row of `scim/refusals.py` by which it was refused, `facts` holds the values of its texts.
 
-    `times` is more than 1 only for refused tokens: one row a minute and address counts them. `indexed` says
-    whether the words and cycles know the row, see `activity.indexer`.
+    `times` is more than 1 for refused tokens, of which one row a minute and address counts all, and for
+    failures that repeat: `cause` is what is the same in them, `at` the last, `first` the first of them, and
+    `counted` how many of them the cycles knew before the last. `indexed` says whether the words and cycles
+    know the row, see `activity.indexer`.
     """
 
     id = AutoField()
@@ -136,6 +138,9 @@ class Activity(Model):
     indexed = BooleanField()
     code = TextField(null=True)
     facts = TextField(null=True)
+    cause = TextField(null=True)
+    first = TextField(null=True)
+    counted = IntegerField(null=True)
 
     class Meta:
         table_name = "activity"
@@ -152,7 +157,16 @@ def unindexed() -> Node:
 
 
 Activity.add_index(Activity.index(Activity.action, name="activity_action", where=rare()))
+
+
+def failures() -> Node:
+    """Rows of failures that are counted by their cause: two indexes hold just these."""
+    return Activity.cause.is_null(False)
+
+
 Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=unindexed()))
+Activity.add_index(Activity.index(Activity.cause, name="activity_cause", unique=True, where=failures()))
+Activity.add_index(Activity.index(Activity.id, name="activity_failures", where=failures()))
 
 
 class Cycle(Model):

@@ -32,9 +32,10 @@ def test_the_limits_are_those_of_the_code():
     """README's table is what the code holds, each with the answer beyond it."""
     text = (ROOT / "README.md").read_text("utf-8").split("| limit | at most |")[1].split("\n\n")[0]
     shown = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in text.splitlines()[2:]]
-    *rows, page = shown
+    *rows, page, answered = shown
     assert rows == [(what, most, answer(code)) for what, most, code in limits.TABLE]
     assert page == ("page", f"{limits.PAGE:,} resources", "the page is that long")
+    assert answered == ("answer", f"{limits.ANSWER // limits.MIB} MiB", "the page ends early")
 
 
 def answer(code):

@@ -80,7 +80,7 @@ class Denials:
             with self.store.write():
                 self.add(recent[0], 1)
             return int(recent[0])
-        shown = Caller(caller.method, caller.path[:200], address, started=caller.started)
+        shown = Caller(caller.method, caller.path, address, started=caller.started)
         facts = journal.refused(why(self.store, secret))
         with self.store.write():
             return journal.record(self.store, shown, "denied", 401, **facts)

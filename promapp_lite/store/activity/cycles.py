@@ -69,7 +69,7 @@ class OpenCycle:
         """Reach to that row, which may be an earlier one that became visible late."""
         self.at = max(self.at, row.at)
         self.first, self.last = min(self.first, row.id), max(self.last, row.id)
-        self.counts[row.action] += not row.idle
+        self.counts[row.action] += 0 if row.idle else row.times
 
 
 class Cycle(NamedTuple):

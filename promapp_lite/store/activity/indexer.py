@@ -11,7 +11,7 @@ import threading
 from peewee import fn
 
 from promapp_lite import jsonio
-from promapp_lite.store.activity import cycles
+from promapp_lite.store.activity import cycles, journal
 from promapp_lite.store.activity.journal import ActivityEvent
 from promapp_lite.store.directory import indexes, search
 from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
@@ -29,8 +29,9 @@ DONE = Statement(Activity.update({Activity.indexed: True}).where(Activity.id.in_
 
 NEXT = Statement(
     NEW.select(
-        *(getattr(Activity, name) for name in ActivityEvent._fields if name != "idle"),
+        *(getattr(Activity, name) for name in ActivityEvent._fields if name not in ("idle", "times")),
         fn.COALESCE(Activity.changes, "") == "[]",
+        Activity.times - fn.COALESCE(Activity.counted, 0),
     ).limit(param("step"))
 )
 
@@ -54,6 +55,8 @@ def take(store: Store, step: int) -> None:
         cycles.count(store, rows)
         search.follow(store, rows)
         store.run(DONE, ids=jsonio.dumps([row.id for row in rows]))
+        if any(row.action == "fail" for row in rows):
+            journal.keep_few_failures(store)
 
 
 def keep_up(store: Store, ended: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """The provisioning activity: one row for each write and each failure, in the transaction of the change."""
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,13 @@ from peewee import Select, fn
 from promapp_lite import clock, jsonio
 from promapp_lite.errors import ScimError
 from promapp_lite.store.engine import Statement, Store, param
-from promapp_lite.store.models import Activity, Word
+from promapp_lite.store.engine.dialect import listed
+from promapp_lite.store.models import Activity, Word, failures
 
 MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
 MAX_REQUEST = 10_000  # characters of a refused request's body
+MAX_METHOD, MAX_PATH, MAX_ID = 20, 200, 255  # characters of what a caller chose
+MAX_FAILURES = 100_000  # rows of failures, whatever the age
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
 STEP = 500  # rows pruned in one transaction, so that no writer waits long
@@ -21,6 +25,20 @@ INSERT = Statement(  # hot: run by every write
     Activity.insert({getattr(Activity, name): param(name) for name in FIELDS}).returning(Activity.id)
 )
 EMPTY = dict.fromkeys(FIELDS)
+REPEATED = Statement(
+    Activity.delete()
+    .where(Activity.cause == param("cause"))
+    .returning(Activity.id, Activity.at, Activity.first, Activity.times, Activity.counted, Activity.indexed)
+)
+OVER = Statement(
+    Activity.select(Activity.id)
+    .where(failures())
+    .order_by(Activity.id.desc())
+    .limit(param("limit"))
+    .offset(param("most"))
+)
+FORGET = Statement(Activity.delete().where(Activity.id.in_(listed("ids"))))
+FORGET_WORDS = Statement(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(listed("ids"))))
 
 
 @dataclass
@@ -32,6 +50,7 @@ class Caller:
     address: str | None = None
     token_id: int | None = None
     admin_id: int | None = None
+    only_reads: bool = False
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -41,7 +60,10 @@ class Caller:
 
 
 class ActivityEvent(NamedTuple):
-    """The columns of a row that the indexer reads; `idle` where it changed nothing."""
+    """The columns of a row that the indexer reads; `idle` where it changed nothing.
+
+    `times` is how many requests it stands for that are in no cycle yet.
+    """
 
     id: int
     at: str
@@ -51,6 +73,7 @@ class ActivityEvent(NamedTuple):
     resource_id: str | None
     name: str | None
     idle: bool
+    times: int = 1
 
 
 def record(store: Store, caller: Caller, action: str, status: int, **facts: Any) -> int:
@@ -65,8 +88,8 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
         "token_id": caller.token_id,
         "admin_id": caller.admin_id,
         "address": caller.address,
-        "method": caller.method,
-        "path": caller.path,
+        "method": caller.method[:MAX_METHOD],
+        "path": caller.path[:MAX_PATH],
         "action": action,
         "status": status,
         "ms": caller.ms,
@@ -75,6 +98,37 @@ def record(store: Store, caller: Caller, action: str, status: int, **facts: Any)
     }
     store.behind = True
     return int(store.rows(INSERT, **(row | facts))[0][0])
+
+
+def fail(store: Store, caller: Caller, error: ScimError, **facts: Any) -> None:
+    """Keep a failure, inside a transaction: one row for each cause, which moves up and counts on."""
+    for name in ("resource_id", "name"):
+        facts[name] = facts[name] and facts[name][:MAX_ID]
+    cause = cause_of(caller, error, facts)
+    for id, at, first, times, counted, indexed in store.rows(REPEATED, cause=cause):
+        store.run(FORGET_WORDS, ids=jsonio.dumps([id]))
+        facts |= {"first": first or at, "times": times + 1, "counted": times if indexed else counted}
+    record(store, caller, "fail", error.status, cause=cause, **facts, **refused(error))
+
+
+def cause_of(caller: Caller, error: ScimError, facts: dict[str, Any]) -> str:
+    """What is the same when a failure repeats: the token and the code, of one that writes the object too.
+
+    Whoever only reads chooses nothing by which more rows could be made.
+    """
+    parts = [caller.token_id, error.code]
+    if not caller.only_reads:
+        place = error.values.get("attribute") or error.values.get("path")
+        parts += [place, facts["resource_type"], facts["resource_id"] or facts["name"]]
+    return hashlib.sha256(jsonio.dumps(parts).encode()).hexdigest()
+
+
+def keep_few_failures(store: Store) -> None:
+    """Forget the oldest failures beyond MAX_FAILURES, inside a transaction."""
+    over = [id for (id,) in store.rows(OVER, most=MAX_FAILURES, limit=STEP)]
+    if over:
+        store.run(FORGET_WORDS, ids=jsonio.dumps(over))
+        store.run(FORGET, ids=jsonio.dumps(over))
 
 
 def refused(error: ScimError) -> dict[str, Any]:

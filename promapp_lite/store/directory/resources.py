@@ -9,16 +9,15 @@ from uuid import uuid4
 
 import orjson
 from peewee import SQL, IntegrityError, Value, fn
-from werkzeug.http import parse_etags
 
 from promapp_lite import clock, jsonio
 from promapp_lite.jsonio import Document
 from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree
 from promapp_lite.scim.membership import MembershipChange
-from promapp_lite.scim.patch import Operation, apply
+from promapp_lite.scim.patch import Budget, Operation, apply
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.scim.resource import Row, bare, diff, etag, finish
+from promapp_lite.scim.resource import Row, diff, etag, finish, names_version
 from promapp_lite.scim.resource_types import GROUPS, USERS, Path, ResourceType
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
@@ -31,6 +30,7 @@ COLUMNS: dict[ResourceType, Callable[[Document], dict[str, Any]]] = {
     USERS: users.columns,
     GROUPS: groups.columns,
 }
+DOC = 1 + Row._fields.index("doc")  # in a row of a page, behind `seq`
 UNIQUE = {USERS: "userName", GROUPS: "displayName"}
 
 
@@ -146,9 +146,10 @@ def by_index(store: Store, kind: ResourceType, query: Query, values: dict[str, A
     """The page from a start index; counted only where the page does not show the number by itself."""
     start = offset_of(query.cursor) if query.cursor else query.start
     order = (query.sort, query.descending) if query.sort else None
-    rows = store.rows(listing(kind, Shape(query.tree), order), **values, limit=query.count, offset=start)
+    statement = listing(kind, Shape(query.tree), order)
+    rows, cut = within(store, statement, **values, limit=query.count, offset=start)
     end = start + len(rows)
-    whole = len(rows) < query.count and (rows or not start)
+    whole = len(rows) < query.count and (rows or not start) and not cut
     total = end if whole else count(store, kind, query, values)
     return Page([Row(*row[1:]) for row in rows], total, range(start + 1, end + 1), end < total)
 
@@ -160,12 +161,10 @@ def by_position(store: Store, kind: ResourceType, query: Query, values: dict[str
     if far < 0 or not query.count:
         return Page([], total, [], False)
     first = store.row(nth(kind, far < near), skip=min(near, far))
-    rows = (
-        store.rows(listing(kind, Shape(None), None, True), after=first[0] - 1, limit=query.count)
-        if first
-        else []
-    )
-    return Page([Row(*row[1:]) for row in rows], total, [row[0] for row in rows], far >= query.count)
+    statement = listing(kind, Shape(None), None, True)
+    rows, cut = within(store, statement, after=first[0] - 1, limit=query.count) if first else ([], False)
+    more = cut or far >= query.count
+    return Page([Row(*row[1:]) for row in rows], total, [row[0] for row in rows], more)
 
 
 def by_cursor(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
@@ -175,10 +174,25 @@ def by_cursor(store: Store, kind: ResourceType, query: Query, values: dict[str, 
     """
     after = offset_of(query.cursor) if query.cursor else 0
     statement = listing(kind, Shape(query.tree), None, True)
-    rows = store.rows(statement, **values, limit=query.count + 1, after=after)
+    rows, cut = within(store, statement, **values, limit=query.count + 1, after=after)
     shown = rows[: query.count]
     total = count(store, kind, query, values)
-    return Page([Row(*row[1:]) for row in shown], total, [row[0] for row in shown], len(rows) > len(shown))
+    more = cut or len(rows) > len(shown)
+    return Page([Row(*row[1:]) for row in shown], total, [row[0] for row in shown], more)
+
+
+def within(store: Store, statement: Statement, **values: Any) -> tuple[Sequence[tuple[Any, ...]], bool]:
+    """The first rows of a page that fit into one answer, at least one, and whether it was cut there."""
+    rows: list[tuple[Any, ...]] = []
+    left = limits.ANSWER
+    cursor = store.run(statement, **values)
+    for row in cursor:
+        left -= len(row[DOC])
+        if left < 0 and rows:
+            cursor.close()
+            return rows, True
+        rows.append(row)
+    return rows, False
 
 
 def count(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> int:
@@ -303,12 +317,19 @@ def patch(
     steps: list[MembershipChange],
     if_match: str | None,
     caller: Caller,
+    budget: Budget | None = None,
 ) -> Row:
-    """Carry out a PATCH as a whole or not at all; 412 for another version than `if_match` names."""
+    """Carry out a PATCH as a whole or not at all; 412 for another version than `if_match` names.
+
+    `budget` is that of the bulk request it is part of.
+    """
 
     def change(before: Document) -> Document:
-        document: Document = orjson.loads(orjson.dumps(before))
-        apply(document, operations)
+        text = orjson.dumps(before)
+        document: Document = orjson.loads(text)
+        spent = budget or Budget()
+        spent.spend(len(text) // 100)  # to read and write a large document takes time as well
+        apply(document, operations, spent)
         return document
 
     return alter(store, kind, id, change, steps, if_match, caller)
@@ -338,7 +359,7 @@ def replace(
 
 def prove_version(row: Row, if_match: str | None) -> None:
     """ScimError 412 unless If-Match (or a bulk operation's `version`) names this version, or nothing."""
-    if if_match is not None and not parse_etags(if_match).contains_weak(bare(etag(row.version))):
+    if if_match is not None and not names_version(if_match, row.version):
         raise refuse("changed_meanwhile", version=etag(row.version))
 
 

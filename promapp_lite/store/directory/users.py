@@ -1,10 +1,10 @@
 """What only users have: e-mail addresses as rows, and the groups they are in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
-from peewee import Select
+from peewee import Select, fn
 
 from promapp_lite import jsonio
 from promapp_lite.jsonio import Document
@@ -24,12 +24,22 @@ def above() -> Select:
     return named.join(up, on=(up.c.id == Group.id)).with_cte(up)
 
 
-ABOVE = Statement(above())
+def above_one() -> Select:
+    """The groups given and all that they are in, each once."""
+    up = listed("ids", GIVEN).cte("up", recursive=True, columns=("id",))
+    up = up.union(Member.select(Member.group_id).join(up, on=(Member.member_id == up.c.id)))
+    named = Group.select(Group.seq, Group.id, Group.display_name)
+    return named.join(up, on=(up.c.id == Group.id)).with_cte(up)
+
+
+ABOVE, ABOVE_ONE = Statement(above()), Statement(above_one())
 HELD = Statement(  # two lists in JSON, which is half the work of rows
     Member.select(list_of(Member.member_id), list_of(Member.group_id)).where(
         Member.member_id.in_(listed("ids"))
     )
 )
+DIRECT = Statement(Member.select(fn.COUNT(Member.group_id)).where(Member.member_id.in_(listed("ids"))))
+MAX_TOGETHER = 50_000  # memberships
 ADD_EMAILS = Statement(
     Email.insert_from(
         listed("values", GIVEN, param("user_id")),
@@ -43,14 +53,30 @@ DROP_EMAILS = Statement(
 Membership = tuple[str, str, bool]  # group id, its name, direct
 
 
-def groups_of(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
-    """The groups of these users by user, through nesting too, in the order the groups were made."""
+def groups_of(store: Store, ids: Sequence[str]) -> Iterator[list[Membership]]:
+    """The groups of each of these users, through nesting too, in the order the groups were made.
+
+    Where they are in very many, each user's are read when they are asked for.
+    """
+    if not ids:
+        return
+    few = len(ids) > 1 and store.rows(DIRECT, ids=jsonio.dumps(ids))[0][0] <= MAX_TOGETHER
+    for part in [ids] if few else [[id] for id in ids]:
+        yield from together(store, part).values()
+
+
+def together(store: Store, ids: Sequence[str]) -> dict[str, list[Membership]]:
+    """The groups of these users by user."""
     direct: dict[str, set[str]] = {id: set() for id in ids}
     held = [orjson.loads(each) for each in store.rows(HELD, ids=jsonio.dumps(ids))[0]]
     for user, group in zip(*held, strict=True):
         direct[user].add(group)
+    starts = jsonio.dumps([*set(held[1])])
+    if len(ids) == 1:  # a group that is above many of these is read once, not once for each
+        groups = store.rows(ABOVE_ONE, ids=starts)
+        return {ids[0]: [(id, name, id in direct[ids[0]]) for _, id, name in sorted(groups)]}
     named: dict[str, list[tuple[int, str, str]]] = {}
-    for start, seq, id, name in store.rows(ABOVE, ids=jsonio.dumps([*set(held[1])])):
+    for start, seq, id, name in store.rows(ABOVE, ids=starts):
         named.setdefault(start, []).append((seq, id, name))
     return {user: memberships(groups, named) for user, groups in direct.items()}
 

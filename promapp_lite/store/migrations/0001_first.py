@@ -106,6 +106,9 @@ class Activity(Model):
     indexed = BooleanField()
     code = TextField(null=True)
     facts = TextField(null=True)
+    cause = TextField(null=True)
+    first = TextField(null=True)
+    counted = IntegerField(null=True)
 
     class Meta:
         table_name = "activity"
@@ -115,6 +118,10 @@ Activity.add_index(
     Activity.index(Activity.action, name="activity_action", where=Activity.action != SQL("'update'"))
 )
 Activity.add_index(Activity.index(Activity.id, name="activity_unindexed", where=~Activity.indexed))
+Activity.add_index(
+    Activity.index(Activity.cause, name="activity_cause", unique=True, where=Activity.cause.is_null(False))
+)
+Activity.add_index(Activity.index(Activity.id, name="activity_failures", where=Activity.cause.is_null(False)))
 
 
 class Cycle(Model):

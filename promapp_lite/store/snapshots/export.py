@@ -26,7 +26,8 @@ ALL_GROUPS = Statement(Group.select(*(getattr(Group, name) for name in KEPT)).or
 ALL_MEMBERS = Statement(
     Member.select(Member.group_id, Member.member_id).order_by(Member.group_id, Member.member_id)
 )
-ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in ("id", "request", "indexed")]
+HIDDEN = ("id", "request", "indexed", "cause", "counted")
+ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in HIDDEN]
 ALL_ACTIVITY = Statement(
     Activity.select(*(getattr(Activity, name) for name in ACTIVITY)).order_by(Activity.id)
 )
