@@ -1,4 +1,4 @@
-"""`admin create`, `password` and `list`."""
+"""`admin create`, `password`, `disable`, `enable` and `list`."""
 
 import secrets
 import sys
@@ -32,8 +32,24 @@ def create(data_dir: Path, name: str, password_stdin: bool) -> None:
 @click.argument("name")
 @password_stdin
 def password(data_dir: Path, name: str, password_stdin: bool) -> None:
-    """Give an admin a new password."""
+    """Give an admin a new password, which ends their sessions."""
     give_password(opened(data_dir), admins.set_password, name, password_stdin)
+
+
+@admin.command(epilog=example("promapp-lite admin disable grace"))
+@data_dir
+@click.argument("name")
+def disable(data_dir: Path, name: str) -> None:
+    """End an admin's sessions, and refuse sign-in and tokens."""
+    admins.disable(opened(data_dir), name)
+
+
+@admin.command(epilog=example("promapp-lite admin enable grace"))
+@data_dir
+@click.argument("name")
+def enable(data_dir: Path, name: str) -> None:
+    """Let a disabled admin in again."""
+    admins.enable(opened(data_dir), name)
 
 
 @admin.command("list", epilog=example("promapp-lite admin list"))
@@ -43,7 +59,7 @@ def list_admins(data_dir: Path) -> None:
     found = admins.listed(opened(data_dir))
     print_table(
         ("NAME", "STATE", "MADE"),
-        ((each.name, "active" if each.active else "off", each.created[:10]) for each in found),
+        ((each.name, "active" if each.active else "disabled", each.created[:10]) for each in found),
     )
 
 

@@ -99,10 +99,9 @@ def change_password() -> Any:
         prove(here)
         if form("password") != form("again"):
             raise UserError("The two new passwords differ.")
-        admins.set_password(store(), here.name, form("password"))
+        admins.set_password(store(), here.name, form("password"), but=here.session_id)
     except UserError as refusal:
         return page(400, refused={"profile": str(refusal)})
-    sessions.end_others(store(), here)
     return redirect("/?done=password#profile", 303)
 
 
