@@ -41,10 +41,19 @@ def listed(store: Store) -> list[Account]:
 
 def create(store: Store, name: str, password: str) -> None:
     """Make an admin; UserError when the name is taken or empty, or the password too weak."""
+    insert(store, checked(name), hash_password(password))
+
+
+def checked(name: str) -> str:
+    """A name as it is kept; UserError for what is none."""
     name = name.strip()
     if not name or len(name) > 255 or not name.isprintable():
         raise UserError("An admin's name has 1 to 255 printable characters.")
-    hashed = hash_password(password)
+    return name
+
+
+def insert(store: Store, name: str, hashed: str) -> None:
+    """Make an admin with a password that is hashed; UserError when the name is taken."""
     try:
         with store.write():
             facts = {"name": name, "name_key": fold(name), "password": hashed}
@@ -53,12 +62,8 @@ def create(store: Store, name: str, password: str) -> None:
         raise UserError(f"There is already an admin {name!r}.") from None
 
 
-def set_password(store: Store, name: str, password: str, but: int | None = None) -> None:
-    """Give an admin a new password, which ends all their sessions but that one.
-
-    UserError for an unknown name or a weak password.
-    """
-    hashed = hash_password(password)
+def set_password(store: Store, name: str, hashed: str, but: int | None = None) -> None:
+    """Give an admin a new password, hashed, which ends all sessions but that one; UserError: unknown name."""
     with store.write():
         found = named(store, name)
         store.execute(Admin.update(password=hashed).where(Admin.id == found.id))
