@@ -154,8 +154,9 @@ def open_doors():
 
 
 @pytest.fixture
-def signed_in(app):
-    """A browser ada is signed in with."""
+def signed_in(app, store):
+    """A browser ada is signed in with; the activity begins after that."""
     browser = Browser(app)
     assert browser.sign_in().status_code == 303
+    store.database.execute_sql("DELETE FROM activity")
     return browser

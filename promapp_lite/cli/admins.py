@@ -1,16 +1,15 @@
-"""`admin create`, `password` and `list`."""
+"""`admin create`, `password`, `disable`, `enable` and `list`."""
 
 import secrets
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from promapp_lite.cli.commands import Commands, example, opened, print_table
+from promapp_lite.cli.commands import Commands, caller, example, opened, print_table
 from promapp_lite.cli.options import data_dir, password_stdin
 from promapp_lite.store.access import admins
-from promapp_lite.store.engine import Store
+from promapp_lite.store.activity import audit
 
 
 @click.group(cls=Commands, epilog=example("promapp-lite admin create grace"))
@@ -24,7 +23,13 @@ def admin() -> None:
 @password_stdin
 def create(data_dir: Path, name: str, password_stdin: bool) -> None:
     """Create another admin."""
-    give_password(opened(data_dir), admins.create, name, password_stdin)
+    store, name = opened(data_dir), admins.checked(name)
+    chosen, generated = choose_password(password_stdin)
+    hashed = admins.hash_password(chosen)
+    with store.write():
+        admins.insert(store, name, hashed)
+        audit.record(store, caller(), "admin-made", name)
+    print_generated(chosen, generated)
 
 
 @admin.command(epilog=example("promapp-lite admin password ada"))
@@ -32,8 +37,36 @@ def create(data_dir: Path, name: str, password_stdin: bool) -> None:
 @click.argument("name")
 @password_stdin
 def password(data_dir: Path, name: str, password_stdin: bool) -> None:
-    """Give an admin a new password."""
-    give_password(opened(data_dir), admins.set_password, name, password_stdin)
+    """Give an admin a new password, which ends their sessions."""
+    store = opened(data_dir)
+    chosen, generated = choose_password(password_stdin)
+    hashed = admins.hash_password(chosen)
+    with store.write():
+        admins.set_password(store, name, hashed)
+        audit.record(store, caller(), "password", name)
+    print_generated(chosen, generated)
+
+
+@admin.command(epilog=example("promapp-lite admin disable grace"))
+@data_dir
+@click.argument("name")
+def disable(data_dir: Path, name: str) -> None:
+    """End an admin's sessions, and refuse sign-in and tokens."""
+    store = opened(data_dir)
+    with store.write():
+        admins.disable(store, name)
+        audit.record(store, caller(), "admin-disabled", name)
+
+
+@admin.command(epilog=example("promapp-lite admin enable grace"))
+@data_dir
+@click.argument("name")
+def enable(data_dir: Path, name: str) -> None:
+    """Let a disabled admin in again."""
+    store = opened(data_dir)
+    with store.write():
+        admins.enable(store, name)
+        audit.record(store, caller(), "admin-enabled", name)
 
 
 @admin.command("list", epilog=example("promapp-lite admin list"))
@@ -43,14 +76,12 @@ def list_admins(data_dir: Path) -> None:
     found = admins.listed(opened(data_dir))
     print_table(
         ("NAME", "STATE", "MADE"),
-        ((each.name, "active" if each.active else "off", each.created[:10]) for each in found),
+        ((each.name, "active" if each.active else "disabled", each.created[:10]) for each in found),
     )
 
 
-def give_password(store: Store, act: Callable[[Store, str, str], None], name: str, from_stdin: bool) -> None:
-    """Choose a password and carry out what needs it."""
-    chosen, generated = choose_password(from_stdin)
-    act(store, name, chosen)
+def print_generated(chosen: str, generated: bool) -> None:
+    """Show a password that nobody has chosen, once."""
     if generated:
         click.echo(f"Password: {chosen}   (shown only now)")
 

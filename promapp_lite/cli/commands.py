@@ -8,6 +8,8 @@ import click
 
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
+from promapp_lite.store.activity import audit
+from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
 
 
@@ -32,6 +34,11 @@ def opened(folder: Path) -> Store:
     store = opening.open_store(folder)
     click.get_current_context().call_on_close(store.close)
     return store
+
+
+def caller() -> Caller:
+    """Who acts, for the activity: the command by its words."""
+    return audit.command(click.get_current_context().command_path.partition(" ")[2])
 
 
 def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

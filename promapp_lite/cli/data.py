@@ -1,5 +1,6 @@
 """The data as a whole: `init`, `backup`, `restore` and `export`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -8,12 +9,14 @@ import click
 
 from promapp_lite import jsonio
 from promapp_lite.cli.admins import choose_password
-from promapp_lite.cli.commands import example, opened
+from promapp_lite.cli.commands import caller, example, opened
 from promapp_lite.cli.options import FILE, data_dir, password_stdin, settings_of
 from promapp_lite.config import CONFIG_FILE, Settings, read_config
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins
+from promapp_lite.store.activity import audit
+from promapp_lite.store.engine import DB_ERRORS
 from promapp_lite.store.snapshots import backup as backups
 from promapp_lite.store.snapshots import export as exports
 from promapp_lite.system import certificates
@@ -51,6 +54,7 @@ def make(settings: Settings, password: str) -> None:
     admins.hash_password(password)
     store = opening.create(settings.data_dir)
     admins.create(store, settings.admin, password)
+    audit.record(store, caller(), "first-admin", settings.admin.strip())
     store.close()
     file = settings.data_dir / CONFIG_FILE
     if settings.url and "url" not in read_config(settings.data_dir):
@@ -67,7 +71,10 @@ def backup(data_dir: Path, file: Path) -> None:
     The copy holds every write that was acknowledged before. config.toml and the tls folder are small files
     of their own: copy them beside it.
     """
-    backups.backup(opened(data_dir), file)
+    store = opened(data_dir)
+    backups.backup(store, file)
+    with suppress(*DB_ERRORS):  # a full disk keeps nobody from taking a copy elsewhere
+        audit.record(store, caller(), "backup", str(file))
     click.echo(f"{file}: {file.stat().st_size:,} bytes")
 
 
@@ -80,7 +87,7 @@ def restore(data_dir: Path, file: Path) -> None:
     Stop the service first. The database that was there is kept. All ids, tokens and passwords are those of
     the backup: a token revoked since then is live again.
     """
-    kept = backups.restore(data_dir, file)
+    kept = backups.restore(data_dir, file, caller())
     click.echo(f"{data_dir} holds what {file} holds." + (f" What it held before: {kept}" if kept else ""))
     click.echo("Tokens revoked since that backup are live again: promapp-lite token list")
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from promapp_lite import clock
-from promapp_lite.cli.commands import Commands, example, opened, print_table
+from promapp_lite.cli.commands import Commands, caller, example, opened, print_table
 from promapp_lite.cli.options import data_dir
 from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.activity import audit
 
 HEAD = ("ID", "TOKEN", "SCOPE", "STATE", "EXPIRES", "LAST USED", "OWNER", "DESCRIPTION")
 
@@ -40,7 +41,10 @@ def token() -> None:
 def create(data_dir: Path, description: str, scope: str, days: int, owner: str | None) -> None:
     """Create a token and print it: the only time it is shown."""
     store = opened(data_dir)
-    click.echo(tokens.create(store, description, scope, days, admins.owner(store, owner).id))
+    with store.write():
+        secret = tokens.create(store, description, scope, days, admins.owner(store, owner).id)
+        audit.record(store, caller(), "token-made", description.strip(), f"{scope}, {days} days")
+    click.echo(secret)
 
 
 @token.command("list", epilog=example("promapp-lite token list"))
@@ -71,4 +75,6 @@ def list_tokens(data_dir: Path) -> None:
 @click.argument("id", type=int)
 def revoke(data_dir: Path, id: int) -> None:
     """Revoke a token; the next request with it is refused."""
-    tokens.revoke(opened(data_dir), id)
+    store = opened(data_dir)
+    with store.write():
+        audit.record(store, caller(), "token-revoked", tokens.revoke(store, id))

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from promapp_lite import csvio
-from promapp_lite.console.format import ACTIONS, brief, count, did, indented, plain
+from promapp_lite.console.format import ACTIONS, AUDIT, brief, count, did, indented, plain
 from promapp_lite.console.people import LONGEST
 from promapp_lite.console.request import number
 from promapp_lite.scim.refusals import advice
@@ -40,7 +40,7 @@ def wanted(sent: Mapping[str, str]) -> Filter:
     action, result = sent.get("action", ""), sent.get("result", "")
     return Filter(
         who=sent.get("who", "")[:LONGEST].strip(),
-        action=action if action in ACTIONS and action != "fail" else "",
+        action=action if action in AUDIT or (action in ACTIONS and action != "fail") else "",
         result=result if result in RESULTS else "",
         cycle=number(sent, "cycle", 0) or None,
         resource=sent.get("of", "")[:LONGEST],
@@ -61,7 +61,10 @@ def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
         "more": rows[PAGE - 1].id if len(rows) > PAGE else None,
         "first": before == entries.NEWEST,
         "before": None if before == entries.NEWEST else before,
-        "actions": {name: text for name, text in ACTIONS.items() if name != "fail"},
+        "actions": {
+            "Provisioning": {name: text for name, text in ACTIONS.items() if name != "fail"},
+            "Administration": AUDIT,
+        },
         "results": RESULTS,
         "runs": runs[:CYCLES],
         "older": runs[CYCLES - 1].id if len(runs) > CYCLES else None,

@@ -25,6 +25,20 @@ ACTIONS = {
     "test": "Test Connection",
     "denied": "Token refused",
 }
+AUDIT = {
+    "sign-in": "Signed in",
+    "sign-out": "Signed out",
+    "sign-in-failed": "Sign-in refused",
+    "first-admin": "First admin made",
+    "admin-made": "Admin made",
+    "admin-disabled": "Admin disabled",
+    "admin-enabled": "Admin enabled",
+    "password": "Password changed",
+    "token-made": "Token made",
+    "token-revoked": "Token revoked",
+    "backup": "Backup made",
+    "data-restored": "Backup restored",
+}
 TRIED = {"POST": "Create", "PUT": "Replace", "PATCH": "Update", "DELETE": "Delete", "GET": "Read"}
 SCOPES = {"scim": "Scim", "scim:read": "Scim read-only"}
 MEMBER_ACTS = {"add": "added", "remove": "removed", "joined": "joined again"}
@@ -100,7 +114,7 @@ def did(entry: Entry) -> str:
 
 def action_of(entry: Entry) -> str:
     """The action as the filter of the page names it."""
-    return ACTIONS.get(entry.action, entry.action)
+    return (ACTIONS | AUDIT).get(entry.action, entry.action)
 
 
 def refused(entry: Entry) -> str:
@@ -127,7 +141,7 @@ def department(document: dict[str, Any]) -> str:
 
 def brief(entry: Entry, most: int = 3) -> str:
     """What an activity row changed, or why it failed, in a few words."""
-    if entry.failed:
+    if entry.failed or entry.action in AUDIT:
         return entry.detail or ""
     if not isinstance(entry.changes, list) or entry.action == "create":
         return called(entry)
@@ -205,5 +219,6 @@ def indented(value: Any) -> str:
 DID: dict[str, Callable[[Entry], str]] = {"fail": refused, "update": updated}
 SUBJECTS: dict[str, Callable[[Entry], str]] = {
     "denied": lambda entry: f"{entry.address}, {count(entry.times, 'time')}",
+    "sign-in-failed": lambda entry: f"{entry.address}, {count(entry.times, 'time')}",
     "test": lambda entry: entry.address or "",
 }

@@ -153,6 +153,7 @@ def people_part() -> dict[str, Any]:
 def activity_part() -> dict[str, Any]:
     """The cycles, the last 30 days, and the rows."""
     current_app.extensions["denials"].flush()
+    current_app.extensions["failed_sign_ins"].flush()
     return activity.part(store(), request.args)
 
 

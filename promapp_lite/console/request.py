@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from promapp_lite.config import Settings
+from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
 
 
@@ -18,6 +19,12 @@ def settings() -> Settings:
     """The application's settings."""
     given: Settings = current_app.extensions["settings"]
     return given
+
+
+def caller(admin_id: int | None = None) -> Caller:
+    """Who asks, for the activity: the admin that is named, or who is signed in."""
+    here = g.visitor and g.visitor.admin_id
+    return Caller(request.method, request.path, request.remote_addr, admin_id=admin_id or here)
 
 
 def form(name: str) -> str:

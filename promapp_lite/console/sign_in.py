@@ -7,11 +7,12 @@ from flask import Response, current_app, g, redirect, render_template, request
 
 from promapp_lite.console import errors
 from promapp_lite.console.page import page
-from promapp_lite.console.request import form, store
+from promapp_lite.console.request import caller, form, store
 from promapp_lite.console.session import current, sign_in_page
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins, login_throttle, sessions, setup
 from promapp_lite.store.access.sessions import Visitor
+from promapp_lite.store.activity import audit
 
 LIMITED = ("console.sign_in", "console.first_admin", "console.change_password")
 WRONG = "The user name or the password is wrong."
@@ -38,10 +39,16 @@ def sign_in() -> Any:
     except UserError as refusal:
         return sign_in_page(503, name=name, refused=str(refusal))
     if found is None:
-        login_throttle.wrong(store(), name, request.remote_addr)
+        failed(name)
         return sign_in_page(401, name=name, refused=WRONG)
     login_throttle.right(store(), name, request.remote_addr)
-    return enter(found)
+    return enter(found, name)
+
+
+def failed(name: str) -> None:
+    """Count a wrong password for a name."""
+    login_throttle.wrong(store(), name, request.remote_addr)
+    current_app.extensions["failed_sign_ins"].note(caller(), name)
 
 
 def waiting(seconds: int) -> str:
@@ -50,10 +57,13 @@ def waiting(seconds: int) -> str:
     return f"There were many wrong passwords for this name. Wait {length}, then try again."
 
 
-def enter(admin_id: int) -> Response:
+def enter(admin_id: int, name: str) -> Response:
     """Begin a session under a new cookie value and go to the console."""
     agent = request.headers.get("User-Agent")
-    renew(sessions.begin(store(), admin_id, request.remote_addr, agent))
+    with store().write():
+        cookie = sessions.begin(store(), admin_id, request.remote_addr, agent)
+        audit.record(store(), caller(admin_id), "sign-in", name)
+    renew(cookie)
     return redirect("/", 303)  # type: ignore[return-value]
 
 
@@ -66,7 +76,9 @@ def renew(value: str) -> None:
 def sign_out() -> Any:
     """End this session."""
     here = g.visitor
-    sessions.end(store(), here, here.session_id)
+    with store().write():
+        sessions.end(store(), here, here.session_id)
+        audit.record(store(), caller(), "sign-out", here.name)
     renew(secrets.token_urlsafe(32))
     return redirect("/", 303)
 
@@ -81,10 +93,19 @@ def first_admin() -> Any:
             return first_admin_page(key)
         if form("password") != form("again"):
             raise UserError("The two passwords differ.")
-        return enter(setup.use(store(), key, form("name"), form("password")))
+        return make_first(key, form("name").strip())
     except UserError as refusal:
         live = str(refusal) != setup.USED
         return first_admin_page(key if live else None, str(refusal)), 400 if live else 410
+
+
+def make_first(key: str, name: str) -> Response:
+    """Make the first admin and sign in; UserError says why not."""
+    hashed = setup.prepare(store(), key, name, form("password"))
+    with store().write():
+        made = setup.use(store(), key, name, hashed)
+        audit.record(store(), caller(made), "first-admin", name)
+    return enter(made, name)
 
 
 def first_admin_page(key: str | None, refused: str | None = None) -> str:
@@ -99,10 +120,12 @@ def change_password() -> Any:
         prove(here)
         if form("password") != form("again"):
             raise UserError("The two new passwords differ.")
-        admins.set_password(store(), here.name, form("password"))
+        hashed = admins.hash_password(form("password"))
     except UserError as refusal:
         return page(400, refused={"profile": str(refusal)})
-    sessions.end_others(store(), here)
+    with store().write():
+        admins.set_password(store(), here.name, hashed, but=here.session_id)
+        audit.record(store(), caller(), "password", here.name)
     return redirect("/?done=password#profile", 303)
 
 
@@ -112,11 +135,13 @@ def prove(here: Visitor) -> None:
     if wait:
         raise UserError(waiting(wait))
     if admins.verify(store(), here.name, form("present")) is None:
-        login_throttle.wrong(store(), here.name, request.remote_addr)
+        failed(here.name)
         raise UserError("The current password is wrong.")
 
 
 def end_session(id: int) -> Any:
     """End one of the admin's own sessions."""
-    sessions.end(store(), g.visitor, id)
+    with store().write():
+        sessions.end(store(), g.visitor, id)
+        audit.record(store(), caller(), "sign-out", g.visitor.name, "Another session was ended.")
     return redirect("/?done=session#profile", 303)

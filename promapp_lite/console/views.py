@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 from flask import Response, current_app, g, redirect, request, send_file
 
 from promapp_lite.console import activity
+from promapp_lite.console.format import count
 from promapp_lite.console.page import page
-from promapp_lite.console.request import form, store
+from promapp_lite.console.request import caller, form, store
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import tokens
-from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.activity import audit
 from promapp_lite.store.directory import undelete
 from promapp_lite.store.snapshots import backup
 
@@ -32,16 +33,24 @@ def create_token() -> Any:
     """Make a token; this answer is the only place where its secret is ever shown."""
     try:
         days = int(form("days")) if form("days").isdigit() else 0
-        secret = tokens.create(store(), form("description"), form("scope"), days, g.visitor.admin_id)
+        with store().write():
+            secret = tokens.create(store(), form("description"), form("scope"), days, g.visitor.admin_id)
+            audit.record(store(), caller(), "token-made", form("description").strip(), token_facts(days))
     except UserError as refusal:
         return page(400, refused={"profile": str(refusal)}, sent=request.form)
     return page(secret=secret, named=form("description").strip())
 
 
+def token_facts(days: int) -> str:
+    """What the activity says of a new token."""
+    return f"{form('scope')}, {count(days, 'day')}"
+
+
 def revoke_token(id: int) -> Any:
     """End a token."""
     try:
-        tokens.revoke(store(), id)
+        with store().write():
+            audit.record(store(), caller(), "token-revoked", tokens.revoke(store(), id))
     except UserError as refusal:
         return page(409, refused={"profile": str(refusal)})
     return redirect("/?done=revoked#profile", 303)
@@ -49,9 +58,8 @@ def revoke_token(id: int) -> Any:
 
 def restore_deleted(id: int) -> Any:
     """Bring back what an activity row says was deleted."""
-    caller = Caller("POST", request.path, request.remote_addr, admin_id=g.visitor.admin_id)
     try:
-        kind, restored = undelete.restore(store(), id, caller)
+        kind, restored = undelete.restore(store(), id, caller())
     except UserError as refusal:
         return page(409, refused={"people": str(refusal)})
     return redirect(f"/?done=restored&{kind.name.lower()}={restored}#people", 303)
@@ -60,11 +68,12 @@ def restore_deleted(id: int) -> Any:
 def download_backup() -> Any:
     """A copy of the database as it is now, as `promapp-lite backup` makes it; kept only while it is sent."""
     copy = store().path.with_name(f"download-{secrets.token_hex(8)}.db")
+    name = f"promapp-lite-{datetime.now(UTC):%Y-%m-%d}.db"
+    audit.record(store(), caller(), "backup", name, "Downloaded.")  # before: the copy holds the row
     try:
         backup.backup(store(), copy)
     except UserError as refusal:
         return page(503, refused={"health": str(refusal)})
-    name = f"promapp-lite-{datetime.now(UTC):%Y-%m-%d}.db"
     answer = send_file(copy, "application/vnd.sqlite3", as_attachment=True, download_name=name)
     answer.direct_passthrough = False  # else nobody is told when it has been sent
     answer.call_on_close(lambda: copy.unlink(missing_ok=True))

@@ -127,6 +127,9 @@ def test_token_list_and_revoke(ready):
         (("token", "revoke", "x"), 2, "integer"),
         (("admin", "create", "ADA", "--password-stdin"), 1, "already"),
         (("admin", "password", "nobody", "--password-stdin"), 1, "no admin"),
+        (("admin", "disable", "ada"), 1, "last active admin"),
+        (("admin", "disable", "nobody"), 1, "no admin"),
+        (("admin", "enable", "nobody"), 1, "no admin"),
         (("serve", "--listen", "http://0.0.0.0:1"), 1, "in the clear"),
         (("serve", "--listen", "ftp://x"), 1, "address to listen on"),
         (("serve", "--listen", "http://127.0.0.1:99999"), 1, "address to listen on"),
@@ -216,3 +219,13 @@ def test_the_token_of_the_command_works(ready, tmp_path):
     store = opening.open_store(tmp_path / "data")
     assert tokens.check(store, secret, None).scope == "scim"
     store.close()
+
+
+def test_disable_and_enable(ready):
+    """A disabled admin is listed as such; of two admins one can be disabled, of two disabled none is left."""
+    ready("admin", "create", "grace", "--password-stdin", input="a long enough password")
+    assert ready("admin", "disable", "GRACE").exit_code == 0
+    assert [line.split()[1] for line in lines(ready("admin", "list"))][1:] == ["active", "disabled"]
+    assert ready("admin", "disable", "ada").exit_code == 1
+    assert ready("admin", "enable", "grace").exit_code == 0
+    assert ready("admin", "disable", "ada").exit_code == 0

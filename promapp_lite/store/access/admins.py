@@ -9,7 +9,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from promapp_lite import clock
 from promapp_lite.errors import UserError
 from promapp_lite.store.engine import Store
-from promapp_lite.store.models import Admin
+from promapp_lite.store.models import Admin, Session
 from promapp_lite.text import fold
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
@@ -41,10 +41,19 @@ def listed(store: Store) -> list[Account]:
 
 def create(store: Store, name: str, password: str) -> None:
     """Make an admin; UserError when the name is taken or empty, or the password too weak."""
+    insert(store, checked(name), hash_password(password))
+
+
+def checked(name: str) -> str:
+    """A name as it is kept; UserError for what is none."""
     name = name.strip()
     if not name or len(name) > 255 or not name.isprintable():
         raise UserError("An admin's name has 1 to 255 printable characters.")
-    hashed = hash_password(password)
+    return name
+
+
+def insert(store: Store, name: str, hashed: str) -> None:
+    """Make an admin with a password that is hashed; UserError when the name is taken."""
     try:
         with store.write():
             facts = {"name": name, "name_key": fold(name), "password": hashed}
@@ -53,13 +62,41 @@ def create(store: Store, name: str, password: str) -> None:
         raise UserError(f"There is already an admin {name!r}.") from None
 
 
-def set_password(store: Store, name: str, password: str) -> None:
-    """Give an admin a new password; UserError for an unknown name or a weak password."""
-    hashed = hash_password(password)
+def set_password(store: Store, name: str, hashed: str, but: int | None = None) -> None:
+    """Give an admin a new password, hashed, which ends all sessions but that one; UserError: unknown name."""
     with store.write():
-        changed = store.execute(Admin.update(password=hashed).where(Admin.name_key == fold(name)))
-    if not changed:
-        raise UserError(f"There is no admin {name!r}.")
+        found = named(store, name)
+        store.execute(Admin.update(password=hashed).where(Admin.id == found.id))
+        end_sessions(store, found.id, but)
+
+
+def disable(store: Store, name: str) -> None:
+    """Let an admin in no more, by session or token; UserError where no other active one would be left."""
+    with store.write():
+        found = named(store, name)
+        if not any(each.active and each.id != found.id for each in listed(store)):
+            raise UserError(f"{found.name} is the last active admin; nobody could sign in any more.")
+        store.execute(Admin.update(active=False).where(Admin.id == found.id))
+        end_sessions(store, found.id)
+
+
+def enable(store: Store, name: str) -> None:
+    """Let a disabled admin in again; their unrevoked tokens are live again too."""
+    with store.write():
+        store.execute(Admin.update(active=True).where(Admin.id == named(store, name).id))
+
+
+def named(store: Store, name: str) -> Account:
+    """The admin of that name, active or not; UserError where there is none."""
+    for account in listed(store):
+        if fold(account.name) == fold(name):
+            return account
+    raise UserError(f"There is no admin {name!r}.")
+
+
+def end_sessions(store: Store, id: int, but: int | None = None) -> None:
+    """End the sessions of an admin, all but one; call it inside a transaction."""
+    store.execute(Session.delete().where((Session.admin_id == id) & (Session.id != (but or 0))))
 
 
 def hash_password(password: str) -> str:

@@ -81,10 +81,3 @@ def end(store: Store, visitor: Visitor, id: int) -> None:
     with store.write():
         mine = Session.admin_id == visitor.admin_id
         store.execute(Session.delete().where(mine & (Session.id == id)))
-
-
-def end_others(store: Store, visitor: Visitor) -> None:
-    """End all of the admin's sessions but this one."""
-    with store.write():
-        mine = Session.admin_id == visitor.admin_id
-        store.execute(Session.delete().where(mine & (Session.id != visitor.session_id)))

@@ -40,10 +40,17 @@ def check(store: Store, key: str) -> None:
         raise UserError(USED)
 
 
-def use(store: Store, key: str, name: str, password: str) -> int:
+def prepare(store: Store, key: str, name: str, password: str) -> str:
+    """The hashed password of the first admin; UserError for a dead link, or what cannot be."""
+    check(store, key)
+    admins.checked(name)
+    return admins.hash_password(password)
+
+
+def use(store: Store, key: str, name: str, hashed: str) -> int:
     """Make the first admin and end the link, in one transaction; the admin's id. UserError says why not."""
     with store.write():
         check(store, key)
-        admins.create(store, name, password)
+        admins.insert(store, name, hashed)
         store.execute(Setup.delete())
         return admins.owner(store, None).id

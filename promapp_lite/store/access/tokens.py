@@ -136,10 +136,12 @@ def listed(store: Store) -> list[Listed]:
     return [Listed(*row) for row in store.select(query.order_by(Token.id))]
 
 
-def revoke(store: Store, id: int) -> None:
-    """End a token at once; UserError where there is no live one of that id."""
+def revoke(store: Store, id: int) -> str:
+    """End a token at once and return its description; UserError where there is no live one of that id."""
+    live = (Token.id == id) & Token.revoked.is_null()
     with store.write():
-        live = (Token.id == id) & Token.revoked.is_null()
-        revoked = store.execute(Token.update(revoked=clock.now()).where(live))
-    if not revoked:
-        raise UserError(f"There is no live token {id}.")
+        found = store.first(Token.select(Token.description).where(live))
+        if found is None:
+            raise UserError(f"There is no live token {id}.")
+        store.execute(Token.update(revoked=clock.now()).where(live))
+    return str(found[0])

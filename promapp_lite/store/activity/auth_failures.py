@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from peewee import DatabaseError
 
@@ -38,6 +39,8 @@ class Count:
 
 class Denials:
     """The counts of this minute, by address."""
+
+    action = "denied"
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -72,7 +75,7 @@ class Denials:
         since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
         recent = self.store.first(
             Activity.select(Activity.id)
-            .where(rare() & (Activity.action == "denied"))
+            .where(rare() & (Activity.action == self.action))
             .where((Activity.address == address) & (Activity.at > since))
             .order_by(Activity.id.desc())
         )
@@ -81,9 +84,13 @@ class Denials:
                 self.add(recent[0], 1)
             return int(recent[0])
         shown = Caller(caller.method, caller.path, address, started=caller.started)
-        facts = journal.refused(why(self.store, secret))
+        facts = self.facts(secret)
         with self.store.write():
-            return journal.record(self.store, shown, "denied", 401, **facts)
+            return journal.record(self.store, shown, self.action, 401, **facts)
+
+    def facts(self, secret: str | None) -> dict[str, Any]:
+        """What the row says of the first refusal."""
+        return journal.refused(why(self.store, secret))
 
     def flush(self) -> None:
         """Write the counts that are not written yet: somebody looks."""

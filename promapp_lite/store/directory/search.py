@@ -80,7 +80,12 @@ def follow(store: Store, rows: Sequence[ActivityEvent]) -> None:
         if ids:
             found = store.rows(DOCUMENTS[kind.name], ids=jsonio.dumps(list(ids)))
             put(store, kind.name, {seq: words(texts_of(kind, orjson.loads(doc))) for seq, doc in found})
-    put(store, "Activity", {row.id: words([row.name]) for row in rows if row.action in UNFOUND})
+    put(store, "Activity", {row.id: words([row.name]) for row in rows if is_unfound(row)})
+
+
+def is_unfound(row: ActivityEvent) -> bool:
+    """Whether its name leads to no user or group."""
+    return row.action in UNFOUND or (row.resource_type is None and row.name is not None)
 
 
 def put(store: Store, kind: str, wanted: dict[int, set[str]]) -> None:

@@ -10,7 +10,8 @@ from filelock import FileLock, Timeout
 
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.activity import journal
+from promapp_lite.store.activity import audit, journal
+from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.store.snapshots import copies
 
@@ -30,11 +31,11 @@ def backup(store: Store, target: Path) -> None:
         raise UserError(f"The backup {target} could not be made: {error}.") from None
 
 
-def restore(folder: Path, source: Path) -> Path | None:
+def restore(folder: Path, source: Path, caller: Caller | None = None) -> Path | None:
     """Put a backup in the place of the database; the file that keeps what was there, None where nothing was.
 
     UserError, with nothing changed, for a file that is damaged, no backup or of a newer program, and while
-    the folder is being served.
+    the folder is being served. The activity of what is restored tells of it.
     """
     check(source)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +48,9 @@ def restore(folder: Path, source: Path) -> Path | None:
         finally:
             fresh.unlink(missing_ok=True)
         copies.fsync(folder)
-    opening.open_store(folder).close()
+        store = opening.open_store(folder)
+        audit.record(store, caller or audit.command("restore"), "data-restored", str(source))
+        store.close()
     return kept
 
 
