@@ -1,4 +1,4 @@
-"""The Flask application: the data opened, the blueprints registered, the background jobs at hand."""
+"""The Flask application: opens the data, registers the blueprints, owns the background jobs."""
 
 import atexit
 import os

@@ -1,4 +1,4 @@
-"""The settings: one table, and the one place where environment and config.toml are read."""
+"""The settings: one table, and the only place that reads the environment and config.toml."""
 
 import codecs
 import difflib

@@ -1,4 +1,4 @@
-"""The command line: each command a few lines over the rooms below.
+"""The command line: each command is a few lines over the layers below.
 
 It knows Click. May import every room but `rehearse`, which it names and Click loads.
 """

@@ -1,4 +1,4 @@
-"""Self-checks for operators: each says what it found, and what to do about it.
+"""Self-checks for operators: each says what it found and what to do about it.
 
 May look into every room; only `cli` looks into it.
 """

@@ -1,4 +1,4 @@
-"""The database engine: connections, compiled statements, and the one way to write.
+"""The database engine: connections, compiled statements, write transactions.
 
 What only SQLite has is in `sqlite`; others speak of it in the words of `dialect`.
 """
