@@ -15,7 +15,7 @@ from promapp_lite.store.engine import Store
 
 @click.group(cls=Commands, epilog=example("promapp-lite admin create grace"))
 def admin() -> None:
-    """Manage the admins, who use the console and own tokens."""
+    """Manage admins, who use the console and own tokens."""
 
 
 @admin.command(epilog=example("promapp-lite admin create grace"))
@@ -32,7 +32,7 @@ def create(data_dir: Path, name: str, password_stdin: bool) -> None:
 @click.argument("name")
 @password_stdin
 def password(data_dir: Path, name: str, password_stdin: bool) -> None:
-    """Give an admin a new password."""
+    """Set an admin's password."""
     give_password(opened(data_dir), admins.set_password, name, password_stdin)
 
 
@@ -42,17 +42,17 @@ def list_admins(data_dir: Path) -> None:
     """List the admins."""
     found = admins.listed(opened(data_dir))
     print_table(
-        ("NAME", "STATE", "MADE"),
+        ("NAME", "STATE", "CREATED"),
         ((each.name, "active" if each.active else "off", each.created[:10]) for each in found),
     )
 
 
 def give_password(store: Store, act: Callable[[Store, str, str], None], name: str, from_stdin: bool) -> None:
-    """Choose a password and carry out what needs it."""
+    """Choose a password and pass it to `act`."""
     chosen, generated = choose_password(from_stdin)
     act(store, name, chosen)
     if generated:
-        click.echo(f"Password: {chosen}   (shown only now)")
+        click.echo(f"Password: {chosen}   (shown only once)")
 
 
 def choose_password(from_stdin: bool) -> tuple[str, bool]:

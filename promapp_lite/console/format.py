@@ -130,7 +130,7 @@ def brief(entry: Entry, most: int = 3) -> str:
         return entry.detail or ""
     if not isinstance(entry.changes, list) or entry.action == "create":
         return called(entry)
-    parts = [told(each) for each in entry.changes]
+    parts = [change_text(each) for each in entry.changes]
     more = f" and {len(parts) - most} more" if len(parts) > most else ""
     return ", ".join(parts[:most]) + more
 
@@ -156,7 +156,7 @@ def named(entry: Entry) -> str:
     return entry.name or f"{entry.resource_type or 'Request'} {entry.resource_id or entry.path}"
 
 
-def told(change: dict[str, Any]) -> str:
+def change_text(change: dict[str, Any]) -> str:
     """One change in a few words."""
     if "op" in change:
         return f"{count(change['count'], change['path'][:-1])} {MEMBER_ACTS.get(change['op'], change['op'])}"

@@ -64,14 +64,14 @@ def page(status: int = 200, refused: dict[str, str] | None = None, **extra: Any)
     wanted = [part] if part in PARTS else list(PARTS)
     facts = {name: PARTS[name]() for name in wanted}
     facts["profile"] = NO_FORM | facts.get("profile", {}) | extra
-    told = {
+    common = {
         "refused": refused or {},
         "done": DONE.get(request.args.get("done", "")),
         "here_name": g.visitor.name,
         "here_session": g.visitor.session_id,
     }
     template = f"{part}.html" if part in PARTS else "page.html"
-    return render_template(template, now=clock.now(), **told, **facts), status
+    return render_template(template, now=clock.now(), **common, **facts), status
 
 
 def setup_part() -> dict[str, Any]:
@@ -150,7 +150,7 @@ def people_part() -> dict[str, Any]:
 
 def activity_part() -> dict[str, Any]:
     """The cycles, the last 30 days, and the rows."""
-    current_app.extensions["denials"].flush()
+    current_app.extensions["auth_failures"].flush()
     return activity.part(store(), request.args)
 
 

@@ -14,11 +14,11 @@ from promapp_lite.store.access import admins, login_throttle, sessions, setup
 from promapp_lite.store.access.sessions import Visitor
 
 LIMITED = ("console.sign_in", "console.first_admin", "console.change_password")
-WRONG = "The user name or the password is wrong."
+WRONG = "Wrong user name or password."
 
 
 def limit_tries() -> Response | None:
-    """429 to a form with a password where its address has had its tries of this minute."""
+    """429 for a form with a password when its address has used up its attempts of this minute."""
     if request.method != "POST" or request.endpoint not in LIMITED:
         return None
     wait = login_throttle.admit(store(), request.remote_addr)
@@ -45,9 +45,9 @@ def sign_in() -> Any:
 
 
 def waiting(seconds: int) -> str:
-    """How the wait is told."""
+    """The message while an account has to wait."""
     length = f"{seconds} seconds" if seconds < 120 else f"{-(-seconds // 60)} minutes"
-    return f"There were many wrong passwords for this name. Wait {length}, then try again."
+    return f"Too many attempts, try again in {length}."
 
 
 def enter(admin_id: int) -> Response:
@@ -80,7 +80,7 @@ def first_admin() -> Any:
         if request.method == "GET":
             return first_admin_page(key)
         if form("password") != form("again"):
-            raise UserError("The two passwords differ.")
+            raise UserError("The passwords do not match.")
         return enter(setup.use(store(), key, form("name"), form("password")))
     except UserError as refusal:
         live = str(refusal) != setup.USED
@@ -93,12 +93,12 @@ def first_admin_page(key: str | None, refused: str | None = None) -> str:
 
 
 def change_password() -> Any:
-    """A new password for whom it is, proved by the old one; all other sessions of theirs end."""
+    """Change the admin's own password, given the current one; all their other sessions end."""
     here = g.visitor
     try:
         prove(here)
         if form("password") != form("again"):
-            raise UserError("The two new passwords differ.")
+            raise UserError("The new passwords do not match.")
         admins.set_password(store(), here.name, form("password"))
     except UserError as refusal:
         return page(400, refused={"profile": str(refusal)})

@@ -22,8 +22,8 @@ MEANING = {
     "MembersKept": "People keep what the group no longer gives them.",
     "MembersDoubled": "A redundant add must change nothing.",
     "DeletedMembersKept": "A remark: Entra does not clean up after a deleted person.",
-    "PagingBroken": "Whoever reads the list page by page misses people.",
-    "ListIncomplete": "Whoever reads the list misses people.",
+    "PagingBroken": "A client that reads the list page by page misses people.",
+    "ListIncomplete": "A client that reads the list misses people.",
     "NotIdempotent": "Entra sends the same changes in every evaluation.",
     "ConflictMisnamed": "Entra reports something else than the EntryConflict it is.",
 }

@@ -5,7 +5,7 @@ from types import FrameType
 
 
 class ShutdownSignal:
-    """What SIGTERM and Ctrl-C do: end the main loop; the threads finish what they have.
+    """The handler of SIGTERM and Ctrl-C: ends the main loop; running requests finish.
 
     `requested` outlives an exception that CPython drops, as it does with one raised in a finalizer.
     """

@@ -113,7 +113,7 @@ def serving_lock(folder: Path) -> FileLock:
 def shared_serving_lock(folder: Path) -> object:
     """The lock of a process of another WSGI server, which dies with it; UserError where `serve` holds it.
 
-    Such processes share it, whoever started them: the workers of one gunicorn are one service, and while it
+    Such processes share it: the workers of one gunicorn are one service, and while it
     is replaced by a new one both serve for a while. It keeps off `serve` and `restore`. On Windows there is
     no such lock, and one process a server.
     """

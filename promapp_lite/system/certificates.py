@@ -54,7 +54,7 @@ class Certificate(NamedTuple):
 
 
 def no_password() -> str:
-    """Nobody is there to type one when a service starts."""
+    """Refuse a key with a password: a service cannot ask for one."""
     raise ValueError("the key is protected by a password")
 
 

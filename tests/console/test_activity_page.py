@@ -267,7 +267,7 @@ def test_refused_tokens_cost_few_writes(send, store, monkeypatch):
 
 def test_processes_share_a_row(store):
     """Several processes count in one row."""
-    both = [auth_failures.Denials(store) for _ in range(2)]
+    both = [auth_failures.AuthFailures(store) for _ in range(2)]
     for _ in range(10):
         for counts in both:
             counts.note(Caller("GET", "/api/scim/Users", "10.0.0.1"), None)
@@ -278,7 +278,7 @@ def test_processes_share_a_row(store):
 
 def test_many_addresses_share_a_row(store):
     """From ever new addresses the rows stay few."""
-    counts = auth_failures.Denials(store)
+    counts = auth_failures.AuthFailures(store)
     for number in range(auth_failures.MAX_ADDRESSES + 50):
         counts.note(Caller("GET", "/api/scim/Users", f"10.0.0.{number}"), None)
     counts.flush()
@@ -372,7 +372,7 @@ def test_waiting_is_told(app, store):
     browser = Browser(app)
     answer = browser.sign_in()
     assert answer.status_code == 429 and 0 < int(answer.headers["Retry-After"]) <= 16
-    assert "Wait" in answer.text
+    assert "Too many attempts, try again in" in answer.text
     store.database.execute_sql("UPDATE attempt SET last = ?", (before(seconds=20),))
     assert browser.sign_in().status_code == 303
 

@@ -177,8 +177,8 @@ def test_wrong_password(stranger):
     answer = stranger.sign_in(password="wrong wrong wrong")
     assert answer.status_code == 401
     assert 'value="ada"' in answer.text and "wrong wrong" not in answer.text
-    assert "The user name or the password is wrong." in answer.text
-    assert "The user name or the password is wrong." in stranger.sign_in(name="nobody").text
+    assert "Wrong user name or password." in answer.text
+    assert "Wrong user name or password." in stranger.sign_in(name="nobody").text
 
 
 def test_many_sign_ins_are_limited(stranger, send, monkeypatch):
@@ -212,7 +212,7 @@ def test_first_admin(app, store):
     page = f"/setup?key={key}"
     fields = {"key": key, "name": "grace", "password": PASSWORD, "again": PASSWORD}
     assert browser.get(page).status_code == 200
-    assert "differ" in browser.post("/setup", page, **fields | {"again": "another password"}).text
+    assert "do not match" in browser.post("/setup", page, **fields | {"again": "another password"}).text
     assert "12 to" in browser.post("/setup", page, **fields | {"password": "short", "again": "short"}).text
     assert browser.post("/setup", page, **fields).status_code == 303
     assert "Signed in as grace." in browser.get().text
@@ -234,7 +234,7 @@ def test_change_password(signed_in, app, store):
     other.sign_in()
     new = {"password": "another good password", "again": "another good password"}
     assert "current password is wrong" in signed_in.post("/password", present="no", **new).text
-    assert "differ" in signed_in.post("/password", present=PASSWORD, **new | {"again": "x"}).text
+    assert "do not match" in signed_in.post("/password", present=PASSWORD, **new | {"again": "x"}).text
     assert signed_in.post("/password", present=PASSWORD, **new).status_code == 303
     assert "Your password was changed" in signed_in.get("/?done=password").text
     assert "Access Tokens" not in other.get().text

@@ -31,9 +31,9 @@ def small(monkeypatch):
 
 
 @pytest.fixture
-def port(tmp_path, open_doors):
+def port(tmp_path, open_listeners):
     """The port of a listener over that application."""
-    return open_doors(application, Settings(tmp_path, threads=2), ("http",))[0]
+    return open_listeners(application, Settings(tmp_path, threads=2), ("http",))[0]
 
 
 def open_line(port, sent=b"", source="127.0.0.1"):

@@ -165,7 +165,7 @@ def listing(who: bool, action: str, result: str, cycle: bool, resource: bool) ->
 
 
 def of_action(action: str, result: str) -> list[Node]:
-    """A failure is an action of its own; what it tried is told by its method."""
+    """A failure is an action of its own; its method says what was tried."""
     if result == "failed":
         tried = [Activity.method.in_(TRIED[action])] if action in TRIED else []
         return [rare(), Activity.action == "fail", *tried]

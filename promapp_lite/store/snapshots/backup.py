@@ -117,7 +117,7 @@ def daily(store: Store, keep: int) -> Path | None:
 
 
 def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
-    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told.
+    """Copy the database daily and prune activity older than `days`, until `ended`; errors are logged.
 
     Every process of a service runs this, and the first that holds the lock does it for all.
     """
