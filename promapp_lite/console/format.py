@@ -1,4 +1,4 @@
-"""How the console says times, sizes, numbers and actions: template filters, pure."""
+"""Template filters: times, sizes, numbers and actions as the console shows them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,9 +43,9 @@ def ago(text: str) -> str:
 
 
 def ahead(text: str) -> str:
-    """`in 12 days`, or `over`."""
+    """`in 12 days`, or `expired`."""
     seconds = (clock.moment(text) - datetime.now(UTC)).total_seconds()
-    return f"in {amount(seconds)}" if seconds > 0 else "over"
+    return f"in {amount(seconds)}" if seconds > 0 else "expired"
 
 
 def days_left(text: str) -> int:
@@ -136,7 +136,7 @@ def brief(entry: Entry, most: int = 3) -> str:
 
 
 def called(entry: Entry) -> str:
-    """The display name of somebody who came or went, or that it was a group."""
+    """The display name of a user who was created or deleted, or `group`."""
     if entry.resource_type == "Group":
         return "group"
     if isinstance(entry.changes, dict):
@@ -147,7 +147,7 @@ def called(entry: Entry) -> str:
 
 
 def subject(entry: Entry) -> str:
-    """Whom an activity row is about."""
+    """The person or group that an activity row is about."""
     return SUBJECTS.get(entry.action, named)(entry)
 
 

@@ -236,7 +236,7 @@ def test_change_password(signed_in, app, store):
     assert "current password is wrong" in signed_in.post("/password", present="no", **new).text
     assert "do not match" in signed_in.post("/password", present=PASSWORD, **new | {"again": "x"}).text
     assert signed_in.post("/password", present=PASSWORD, **new).status_code == 303
-    assert "Your password was changed" in signed_in.get("/?done=password").text
+    assert "Password changed" in signed_in.get("/?done=password").text
     assert "Access Tokens" not in other.get().text
     assert Browser(app).sign_in().status_code == 401
     assert Browser(app).sign_in(password="another good password").status_code == 303
@@ -248,7 +248,7 @@ def test_sessions_are_listed_and_ended(signed_in, app, store):
     other.client.environ_base["HTTP_USER_AGENT"] = "Firefox/999 <b>"
     other.sign_in()
     page = signed_in.get().text
-    assert "2 sessions signed in" in page and "Firefox/999 &lt;b&gt;" in page and "This one" in page
+    assert "2 active sessions" in page and "Firefox/999 &lt;b&gt;" in page and "This one" in page
     signed_in.post("/sessions/2/end")
     assert "Access Tokens" not in other.get().text
     store.database.execute_sql("UPDATE session SET admin_id = 99 WHERE id = 1")
@@ -273,7 +273,7 @@ def test_a_token_is_shown_once(signed_in, send):
     [
         ("description", " ", "1 to 200"),
         ("description", "x" * 201, "1 to 200"),
-        ("scope", "admin", "The scope is"),
+        ("scope", "admin", "The scope must be"),
         ("days", "731", "1 to 730"),
         ("days", "-1", "1 to 730"),
         ("days", "", "1 to 730"),
@@ -290,7 +290,7 @@ def test_a_token_that_cannot_be(signed_in, store, field, value, told):
 def test_revoking(signed_in, token, send):
     """The page asks first; the next request with the token is refused."""
     asking = signed_in.get("/?revoke=1").text
-    assert "<dialog open" in asking and re.search(r"autofocus\s*>\s*Keep it", asking)
+    assert "<dialog open" in asking and re.search(r"autofocus\s*>\s*Cancel", asking)
     assert send("GET", "/Users").status == 200
     assert signed_in.post("/tokens/1/revoke").status_code == 303
     assert send("GET", "/Users").status == 401

@@ -43,7 +43,7 @@ def create(store: Store, name: str, password: str) -> None:
     """Make an admin; UserError when the name is taken or empty, or the password too weak."""
     name = name.strip()
     if not name or len(name) > 255 or not name.isprintable():
-        raise UserError("An admin's name has 1 to 255 printable characters.")
+        raise UserError("An admin's name must be 1 to 255 printable characters long.")
     hashed = hash_password(password)
     try:
         with store.write():
@@ -65,9 +65,9 @@ def set_password(store: Store, name: str, password: str) -> None:
 def hash_password(password: str) -> str:
     """The scrypt hash of an acceptable password."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise UserError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+        raise UserError(f"A password must be {MIN_PASSWORD} to {MAX_PASSWORD:,} characters long.")
     if password.lower() in COMMON:
-        raise UserError("That password is among the commonest; take another.")
+        raise UserError("That password is too common; choose another.")
     with HASHING:
         return generate_password_hash(password, METHOD)
 
@@ -91,7 +91,7 @@ def verify(store: Store, name: str, password: str) -> int | None:
         Admin.select(Admin.id, Admin.password, Admin.active).where(Admin.name_key == fold(name))
     )
     if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
-        raise UserError("Too many people are signing in at this moment. Try again in a few seconds.")
+        raise UserError("Too many people are signing in, try again in a few seconds.")
     try:
         right = check_password_hash(found[1] if found and found[1] else DUMMY, password[:MAX_PASSWORD])
     finally:

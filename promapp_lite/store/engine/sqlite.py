@@ -128,7 +128,7 @@ def checkpoint(file: Path) -> None:
     try:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
     except sqlite3.OperationalError:
-        raise UserError(f"{file} is in use by another command: try again when that has ended.") from None
+        raise UserError(f"{file} is in use by another command: try again when it has finished.") from None
     except sqlite3.DatabaseError:
         return
     finally:

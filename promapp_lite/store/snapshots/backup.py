@@ -23,11 +23,11 @@ FIRST_SECONDS, LOOK_SECONDS = 60, 3600
 def backup(store: Store, target: Path) -> None:
     """Copy the database into a new file, while it is written; UserError where that cannot be."""
     if target.exists():
-        raise UserError(f"{target} exists already: nothing was overwritten.")
+        raise UserError(f"{target} already exists and was not overwritten.")
     try:
         copies.copy(store.database, target)
     except (OSError, *DB_ERRORS) as error:
-        raise UserError(f"The backup {target} could not be made: {error}.") from None
+        raise UserError(f"Cannot write the backup {target}: {error}.") from None
 
 
 def restore(folder: Path, source: Path) -> Path | None:
@@ -63,7 +63,7 @@ def check(source: Path) -> None:
     except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
     if not any(each.applied for each in known):
-        raise UserError(f"{source} is no backup of promapp-lite. Nothing was changed.")
+        raise UserError(f"{source} is not a backup of promapp-lite. Nothing was changed.")
     opening.refuse_newer(source, known)
 
 
@@ -126,12 +126,12 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
         try:
             with FileLock(store.path.with_name(LOCK), timeout=0):
                 if made := daily(store, keep):
-                    log.info("today's copy is %s", made)
+                    log.info("daily copy written to %s", made)
                 if gone := journal.prune(store, days):
-                    log.info("%d activity rows older than %d days are forgotten", gone, days)
+                    log.info("deleted %d activity rows older than %d days", gone, days)
         except Timeout:
             pass
         except (UserError, OSError, *DB_ERRORS) as error:
-            log.error("today's copy: %s", error)
+            log.error("daily copy failed: %s", error)
         store.disconnect()
         wait = LOOK_SECONDS
