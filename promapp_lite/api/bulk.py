@@ -108,7 +108,7 @@ def create(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | Non
 
 
 def delete(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | None) -> None:
-    """DELETE; its data is nobody's."""
+    """DELETE; its data is ignored."""
     resources.delete(api.store, kind, id, if_match, api.caller)
 
 

@@ -96,7 +96,7 @@ def change_password() -> Any:
     """Change the admin's own password, given the current one; all their other sessions end."""
     here = g.visitor
     try:
-        prove(here)
+        check_password(here)
         if form("password") != form("again"):
             raise UserError("The new passwords do not match.")
         admins.set_password(store(), here.name, form("password"))
@@ -106,7 +106,7 @@ def change_password() -> Any:
     return redirect("/?done=password#profile", 303)
 
 
-def prove(here: Visitor) -> None:
+def check_password(here: Visitor) -> None:
     """UserError unless the current password was given."""
     wait = login_throttle.wait(store(), here.name, request.remote_addr)
     if wait:

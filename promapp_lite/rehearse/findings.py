@@ -5,7 +5,7 @@ MEANING = {
     "NotScim": "Test Connection fails: answers must be SCIM in JSON.",
     "FilterIgnored": "Entra would take a stranger for the person it looks for.",
     "FilterCaseSensitive": "A person whose user name changes its letter case is not found, then "
-    "refused as a conflict, every cycle anew.",
+    "refused as a conflict, in every cycle.",
     "InactiveHidden": "A disabled person is not found, so a returning one becomes a conflict.",
     "DoubledObjects": "Entra stops with DuplicateTargetEntries.",
     "DuplicateAccepted": "Nothing keeps a retried request from making the same person twice.",

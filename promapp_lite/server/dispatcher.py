@@ -75,9 +75,9 @@ class Dispatcher:
         self.threads = threads
         self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
         self.led = time.monotonic()
-        crew = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
-        stand_in = threading.Thread(target=self.stand_in, daemon=True)
-        for each in (*crew, stand_in):
+        workers = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
+        reserve_thread = threading.Thread(target=self.lead_in_reserve, daemon=True)
+        for each in (*workers, reserve_thread):
             each.start()
         try:
             while not (stop.requested or self.fault):
@@ -85,21 +85,21 @@ class Dispatcher:
                 self.watch(board)
         except SystemExit:
             pass
-        self.finish(crew, stand_in)
+        self.finish(workers, reserve_thread)
 
-    def finish(self, crew: list[threading.Thread], stand_in: threading.Thread) -> None:
+    def finish(self, workers: list[threading.Thread], reserve_thread: threading.Thread) -> None:
         """Take nothing new, answer what was asked, end the threads; raise what ended the service."""
         self.stopping = True
         until = time.monotonic() + END_SECONDS
         self.wake()
-        while time.monotonic() < until and not self.fault and any(each.is_alive() for each in crew):
+        while time.monotonic() < until and not self.fault and any(each.is_alive() for each in workers):
             time.sleep(self.tick())
         self.ended = True
         self.needed.set()
         self.wake()
-        for each in (*crew, stand_in):
+        for each in (*workers, reserve_thread):
             each.join(max(0.1, until - time.monotonic()))
-        self.idle = not any(each.is_alive() for each in (*crew, stand_in))
+        self.idle = not any(each.is_alive() for each in (*workers, reserve_thread))
         if self.fault:
             raise self.fault
 
@@ -116,7 +116,7 @@ class Dispatcher:
             self.leadership.acquire()
             self.lead(lambda: True, 0.1 if self.stopping else 1)
 
-    def stand_in(self) -> None:
+    def lead_in_reserve(self) -> None:
         """Lead while all other threads are busy and none of them leads."""
         self.reserve = threading.get_ident()
         while not self.ended:

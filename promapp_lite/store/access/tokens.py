@@ -46,7 +46,7 @@ class Grant(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A token as it is listed: all but its secret, which nobody has any more."""
+    """A token as it is listed: without its secret, which is not stored."""
 
     id: int
     hint: str

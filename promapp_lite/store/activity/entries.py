@@ -139,7 +139,7 @@ def read(text: str | None) -> Any:
 
 
 def people(store: Store, who: str) -> dict[str, str]:
-    """The ids of those whose names begin so, here or gone, and of the rows about nobody that name them so."""
+    """Ids of resources whose names begin so, deleted ones too, and of rows that only name one."""
     found = {
         kind: [id for (id,) in search.find(store, kind, who, query, POSITION[kind], limit=MAX_PEOPLE)]
         for kind, query in IDS.items()

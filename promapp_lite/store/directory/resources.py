@@ -154,7 +154,7 @@ def by_index(store: Store, kind: ResourceType, query: Query, values: dict[str, A
 
 
 def by_position(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
-    """The page of everybody from a start index: found from the nearer end, as skipping rows takes time."""
+    """The page of all resources from a start index, read from the nearer end, as skipping takes time."""
     total = count(store, kind, query, values)
     near, far = query.start, total - 1 - query.start
     if far < 0 or not query.count:
@@ -323,7 +323,7 @@ def replace(
     if_match: str | None,
     caller: Caller,
 ) -> Row:
-    """Carry out a PUT. What it leaves out is cleared, except `active`: leaving it out re-enables nobody."""
+    """Carry out a PUT. What it leaves out is cleared, except `active`, which would re-enable a user."""
 
     def change(before: Document) -> Document:
         kept = {name: before[name] for name in ("active",) if kind is USERS and name in before}

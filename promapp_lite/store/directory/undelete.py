@@ -27,7 +27,7 @@ JOIN = Statement(  # compiled for the sake of a list of any length
 
 
 def restore(store: Store, id: int, caller: Caller) -> tuple[ResourceType, str]:
-    """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
+    """Undo the delete of that row: same id, same memberships; UserError if it cannot be undone."""
     with store.write():
         columns = (Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes)
         deleted = (Activity.id == id) & (Activity.action == "delete")
@@ -48,7 +48,7 @@ def guard_absent(store: Store, kind: ResourceType, id: str, name: str) -> None:
 
 
 def bring_back(store: Store, kind: ResourceType, kept: dict[str, Any], caller: Caller) -> None:
-    """Write the resource, its parts, its memberships and the activity row that tells of it."""
+    """Write the resource, its parts, its memberships and its activity row."""
     document = kept["resource"]["doc"]
     row = Row(**kept["resource"])._replace(
         doc=jsonio.dumps(document), version=kept["resource"]["version"] + 1, modified=clock.now()

@@ -78,16 +78,14 @@ def take(source: Path, target: Path) -> None:
 
 
 def keep_present(folder: Path) -> Path | None:
-    """Give the database there is, sound or not, a second name, and return that: it is never without one."""
+    """Hard-link the current database, intact or not, into replaced/: there is always one in place."""
     present = folder / opening.DATABASE
     if not present.exists():
         return None
     sqlite.checkpoint(present)
     kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
     kept.parent.mkdir(mode=0o700, exist_ok=True)
-    for (
-        end
-    ) in sqlite.LOGS:  # there only where the database is damaged; beside a new one they would damage that
+    for end in sqlite.LOGS:  # left only by a damaged database; they would damage the new one
         part = present.with_name(present.name + end)
         if part.exists():
             part.replace(kept.with_name(kept.name + end))
