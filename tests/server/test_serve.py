@@ -260,7 +260,7 @@ def test_the_stop_names_a_log_that_stays(process, tmp_path):
         write_some(url, token)
         started.send_signal(signal.SIGTERM)
         assert started.wait(15) == 0
-    assert f"{file}-wal beside it" in started.stderr.read()
+    assert f"{file}-wal together with it" in started.stderr.read()
 
 
 @pytest.mark.parametrize("words", [["init", "--password-stdin"], ["token", "create", "--description", "x"]])
