@@ -1,9 +1,9 @@
-"""`make bench`: the whole comparison, or with --short the guard.
+"""`make bench`: the whole comparison, or with --short the regression check.
 
 make bench                                        ours and the bare application, 1,000 people
 make bench ARGS="--peers"                         and the peers
 make bench ARGS="--people 1000,10000,100000 --json all.json --table all.md --chart all.svg"
-make bench ARGS="--short"                         the guard; exit 1 when it is missed
+make bench ARGS="--short"                         the regression check; exit 1 if it fails
 """
 
 import argparse
@@ -130,7 +130,7 @@ def guard(asked: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    """Run and report; 1 where an answer was an error or the guard is missed."""
+    """Run and report; 1 if an answer was an error or the regression check fails."""
     asked = options().parse_args()
     needs_wrk()
     try:
@@ -146,12 +146,12 @@ def main() -> int:
 
 def keep(asked: argparse.Namespace, run: dict[str, Any]) -> None:
     """Print the report, and save what was asked for."""
-    told = report.markdown(run)
-    print(told)
+    table_text = report.markdown(run)
+    print(table_text)
     if asked.json:
         asked.json.write_text(json.dumps(run, indent=1) + "\n", "utf-8")
     if asked.table:
-        asked.table.write_text(told, "utf-8")
+        asked.table.write_text(table_text, "utf-8")
     if asked.chart and run["sizes"]:
         asked.chart.write_text(report.chart(run), "utf-8")
 

@@ -1,8 +1,8 @@
-"""The yardstick: the least that Flask on Waitress can do to answer these bytes and keep a row this long.
+"""The baseline: the least that Flask on Waitress can do to answer these bytes and keep a row this long.
 
     python -m bench.bare PORT DATABASE THREADS
 
-No token, no parsing, no checks. `PUT /answers/KEY?status=S` tells it what to answer under `/KEY/…`; a
+No token, no parsing, no checks. `PUT /answers/KEY?status=S` sets what it answers under `/KEY/…`; a
 POST or PATCH there inserts one row of that length and commits it, fsynced.
 """
 

@@ -131,7 +131,7 @@ class Contender:
 
 
 class Ours(Contender):
-    """The real `promapp-lite serve` on a scratch folder, as everybody runs it."""
+    """The real `promapp-lite serve` on a scratch folder, as users run it."""
 
     name, base, largest = OURS, "/api/scim", 10_000_000
 
@@ -214,7 +214,7 @@ class Bare(Contender):
         return [sys.executable, str(HERE / "bare.py"), str(self.port), database, str(self.threads)]
 
     def fill(self, people: int, seconds: float) -> Seeded:
-        """It holds nobody; the caller gives it the ids of ours."""
+        """It holds no people; the caller gives it the ids of ours."""
         return Seeded([], {})
 
     def learn(self, key: str, status: int, body: bytes) -> None:
@@ -293,7 +293,7 @@ class Scimmy(Contender):
 
 
 class ScimGateway(Contender):
-    """scimgateway with its in-memory plugin (loki), from a folder that somebody has."""
+    """scimgateway with its in-memory plugin (loki), from a source folder."""
 
     name, base, only_people = "scimgateway", "", True
 
@@ -315,13 +315,13 @@ class ScimGateway(Contender):
     def prepare(self, people: int) -> None:
         """Its configuration: this port, this token, nothing on disk, no log file."""
         file = CACHE / self.name / "config" / "plugin-loki.json"
-        told: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        gateway = told["scimgateway"]
+        config: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        gateway = config["scimgateway"]
         gateway["port"], gateway["localhostonly"] = self.port, True
         gateway["auth"]["bearerToken"] = [{"token": self.token, "readOnly": False, "baseEntities": []}]
         gateway["log"]["loglevel"] = {"file": "off", "console": "error"}
-        told["endpoint"]["entity"]["undefined"] = {"dbname": "loki.db", "persistence": False}
-        file.write_text(json.dumps(told, indent=2), "utf-8")
+        config["endpoint"]["entity"]["undefined"] = {"dbname": "loki.db", "persistence": False}
+        file.write_text(json.dumps(config, indent=2), "utf-8")
 
     def directory(self) -> Path:
         """Where it is installed."""

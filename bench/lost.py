@@ -3,7 +3,7 @@
 python -m bench.lost --kills 100                  kill -9 of all processes, again and again
 python -m bench.lost --cuts 40                    an ext4 file system shut down as by a power cut; wants root
 
-Sixteen connections post people. After each end the server starts anew on the same folder, and everybody
+Sixteen connections post people. After each end the server starts again on the same folder, and everyone
 who was acknowledged has to be there, each with the activity row of the creation. Exit 1 where one is not.
 """
 
@@ -83,13 +83,13 @@ class Served(Ours):
         self.kill()
 
     def missing(self, kept: list[str]) -> list[str]:
-        """Who was acknowledged and is not there, or without the row that tells of it."""
+        """Who was acknowledged and is not there, or without its activity row."""
         database = sqlite3.connect(self.folder / "data" / "promapp-lite.db")
         people = {json.loads(doc)["userName"] for (doc,) in database.execute("SELECT doc FROM users")}
-        told = {name for (name,) in database.execute("SELECT name FROM activity WHERE action = 'create'")}
+        logged = {name for (name,) in database.execute("SELECT name FROM activity WHERE action = 'create'")}
         sound = [row[0] for row in database.execute("PRAGMA quick_check")]
         database.close()
-        return [name for name in kept if name not in people & told] + [x for x in sound if x != "ok"]
+        return [name for name in kept if name not in people & logged] + [x for x in sound if x != "ok"]
 
 
 class OnImage(Served):

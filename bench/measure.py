@@ -108,12 +108,12 @@ def wrk(url: str, script: Path, connections: int, seconds: int, pids: list[int])
     return sample(json.loads(done.stdout.rpartition("RESULT ")[2].splitlines()[0]), used)
 
 
-def sample(told: dict[str, float], used: float) -> Sample:
+def sample(counted: dict[str, float], used: float) -> Sample:
     """A sample of what the script reported; every refusal and every lost connection is an error."""
-    count = int(told["requests"])
-    errors = int(told["status"] + told["socket"] + told["timeout"])
-    rate = count / (told["micros"] / 1e6)
-    return Sample(count, rate, told["p50"], told["p99"], errors, used / count if count else 0.0)
+    count = int(counted["requests"])
+    errors = int(counted["status"] + counted["socket"] + counted["timeout"])
+    rate = count / (counted["micros"] / 1e6)
+    return Sample(count, rate, counted["p50"], counted["p99"], errors, used / count if count else 0.0)
 
 
 def together(samples: list[Sample]) -> Cell:

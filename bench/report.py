@@ -111,8 +111,8 @@ def cells_table(run: Found, size: Found) -> str:
                 mine.get("cpu"),
             ]
             numbers += [bare.get("rate"), ratio(found, OURS, BARE), ratio(found, OURS, BARE, "cpu")]
-            told = [beside(found, name) for name in others]
-            rows.append([TITLES[key], connections, *map(shown, numbers), *told])
+            compared = [beside(found, name) for name in others]
+            rows.append([TITLES[key], connections, *map(shown, numbers), *compared])
     return table(head, rows)
 
 

@@ -1,4 +1,4 @@
-"""A whole run: contenders started, proved, warmed up, measured in turns, and stopped."""
+"""A whole run: contenders started, checked, warmed up, measured in turns, and stopped."""
 
 import math
 import os
@@ -127,7 +127,7 @@ class Row:
         return found
 
     def plan(self, contender: Contender) -> Plan:
-        """The proved plan; the bare application is asked for the paths of ours, and answers its bytes."""
+        """The checked plan; the bare application is asked for the paths of ours, and answers its bytes."""
         client = contender.client()
         if contender.name == BARE:
             ours = self.plans[OURS]
@@ -142,7 +142,7 @@ class Row:
         return plan
 
     def warm(self, contender: Contender) -> None:
-        """Ask for a while, and note how long the last answer took; each is proved by its status."""
+        """Ask for a while, and note how long the last answer took; each is checked by its status."""
         client, stamp, plan = contender.client(), next(workloads.stamps), self.plans[contender.name]
         n, began, asked = 0, time.monotonic(), 0.0
         while asked - began < (LONGEST if n < WARM_REQUESTS else WARM_SECONDS):
@@ -215,7 +215,7 @@ def synced(contenders: Sequence[Contender], people: int, say: Say) -> dict[str, 
 
 
 def one_sync(contender: Contender, people: int, seen: dict[str, Any]) -> dict[str, Any]:
-    """One initial sync; ours tells the bare application what to answer."""
+    """One initial sync; ours sets what the bare application answers."""
     if isinstance(contender, Bare):
         for step in STEPS:
             contender.learn(step, seen[step].status, seen[step].body)

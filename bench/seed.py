@@ -1,6 +1,6 @@
 """The people and groups that are there before anything is measured.
 
-Of every eleven people one is in no group, so that reading somebody with and without groups can both be
+Of every eleven people one is in no group, so that reading people with and without groups can both be
 measured; the round number is that of those in groups. A group is as large as there are people to be in it.
 """
 
@@ -53,7 +53,7 @@ def user_name(n: int | str) -> str:
 
 
 def person(n: int | str) -> dict[str, Any]:
-    """Person n in the form in which Entra makes somebody (POST /Users)."""
+    """Person n as Entra creates one (POST /Users)."""
     return {
         "schemas": [f"{CORE}User", ENTERPRISE],
         "externalId": f"external{n:0>8}",

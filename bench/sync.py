@@ -1,4 +1,4 @@
-"""The initial sync in the form of Entra: everybody looked for and made, then groups with their members."""
+"""The initial sync as Entra does it: people looked up and created, then groups with their members."""
 
 import threading
 import time

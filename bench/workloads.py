@@ -65,10 +65,10 @@ class Workload(NamedTuple):
 
 
 def chosen(seeded: Seeded, numbers: list[int]) -> list[int]:
-    """Some of the people, in an order of no pattern that is the same for everybody."""
+    """Some of the people, in an order of no pattern that is the same for all contenders."""
     picked = random.Random(7).sample(numbers, min(PATHS, len(numbers)))
     if not picked or not seeded.people:
-        raise Unfit("nobody is there")
+        raise Unfit("there are no people")
     return picked
 
 

@@ -1,4 +1,4 @@
-"""The Flask application: the data opened, the blueprints registered, the background jobs at hand."""
+"""The Flask application: opens the data, registers the blueprints, owns the background jobs."""
 
 import atexit
 import os
@@ -18,7 +18,7 @@ from promapp_lite.ops.jobs import Jobs
 from promapp_lite.ops.trusted_proxies import TrustedProxies
 from promapp_lite.scim import limits
 from promapp_lite.store.activity import audit, indexer
-from promapp_lite.store.activity.auth_failures import Denials
+from promapp_lite.store.activity.auth_failures import AuthFailures
 from promapp_lite.store.engine import Store
 from promapp_lite.store.opening import open_store, shared_serving_lock
 from promapp_lite.store.snapshots import backup
@@ -41,7 +41,7 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["store"] = store or open_store(settings.data_dir, settings.index)
     app.extensions["probes"] = {}
-    app.extensions["denials"] = Denials(app.extensions["store"])
+    app.extensions["auth_failures"] = AuthFailures(app.extensions["store"])
     app.extensions["failed_sign_ins"] = audit.FailedSignIns(app.extensions["store"])
     for room in (ops, api, console):  # operation first, so that its clock starts first
         room.init_app(app)

@@ -1,4 +1,4 @@
-"""Timestamps: UTC text that sorts as the moments do."""
+"""Timestamps: UTC, as text that sorts chronologically."""
 
 import time
 from datetime import UTC, datetime

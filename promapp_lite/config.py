@@ -1,4 +1,4 @@
-"""The settings: one table, and the one place where environment and config.toml are read."""
+"""The settings: one table, and the only place that reads the environment and config.toml."""
 
 import codecs
 import difflib
@@ -60,7 +60,7 @@ class Location:
     """The path of a file or a folder."""
 
     folder: bool = False
-    wanted: str = "a path, as a string,"
+    wanted: str = "a path, as a string"
     toml: type = str
 
     def convert(self, value: str) -> Path:
@@ -88,7 +88,7 @@ class Number:
         except ValueError:
             number = self.low - 1
         if not self.low <= number <= self.high:
-            raise ValueError(f"{self.wanted} is wanted")
+            raise ValueError(f"expected {self.wanted}")
         return number
 
 
@@ -107,7 +107,7 @@ class Choice:
     def convert(self, value: str) -> str:
         """The word."""
         if value not in self.words:
-            raise ValueError(f"{self.wanted} is wanted")
+            raise ValueError(f"expected {self.wanted}")
         return value
 
 
@@ -123,7 +123,7 @@ class Flag:
         if isinstance(value, bool):
             return value
         if value.strip().lower() not in BOOLEANS:
-            raise ValueError(f"{self.wanted} is wanted")
+            raise ValueError(f"expected {self.wanted}")
         return BOOLEANS[value.strip().lower()]
 
 
@@ -166,7 +166,7 @@ def default_data_dir() -> Path:
 
 
 def usual_processes() -> int:
-    """One a core up to four, as more gain nothing; one where fork is missing."""
+    """One per core, up to four, as more gain nothing; one where fork is missing."""
     return min(os.cpu_count() or 1, MOST_PROCESSES) if hasattr(os, "fork") else 1
 
 
@@ -178,7 +178,7 @@ def listen_url(text: str) -> str:
     except ValueError:
         known = False
     if not known:
-        raise ValueError("an address to listen on looks like http://127.0.0.1:8480")
+        raise ValueError("expected an address such as http://127.0.0.1:8480")
     return text
 
 
@@ -188,11 +188,15 @@ def public_url(text: str) -> str:
     if parts.scheme not in PORTS:
         raise ValueError("it must begin with https:// or http://")
     if re.search(r"[?#\s]", text.strip()):
-        raise ValueError("it must have no query, fragment or space: https://host or https://host:port")
+        raise ValueError(
+            "it must have no query, fragment or space: expected https://host or https://host:port"
+        )
     if parts.username is not None:
-        raise ValueError("it must hold no user name and no password: https://host or https://host:port")
+        raise ValueError("it must have no user name or password: expected https://host or https://host:port")
     if parts.path.rstrip("/") not in ("", *MOUNTS):
-        raise ValueError(f"it must have no path such as {parts.path}: https://host or https://host:port")
+        raise ValueError(
+            f"it must not have the path {parts.path}: expected https://host or https://host:port"
+        )
     port = "" if parts.port is None else f":{parts.port}"
     return f"{parts.scheme}://{ascii_host(parts.hostname or '')}{port}"
 
@@ -205,7 +209,7 @@ def split(text: str) -> SplitResult:
     except ValueError:
         port, parts = 0, urlsplit("")
     if port == 0:
-        raise ValueError("its host or port cannot be read: https://host or https://host:port is wanted")
+        raise ValueError("its host or port cannot be read: expected https://host or https://host:port")
     return parts
 
 
@@ -218,9 +222,7 @@ def ascii_host(host: str) -> str:
     except UnicodeError:
         name = ""
     if not HOST.fullmatch(name):
-        raise ValueError(
-            "it has no host name that could be found: https://host or https://host:port is wanted"
-        )
+        raise ValueError("it has no valid host name: expected https://host or https://host:port")
     return name
 
 
@@ -229,7 +231,7 @@ def network(text: str) -> str:
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
-        raise ValueError(f"an IP address or network is wanted: {error}") from None
+        raise ValueError(f"expected an IP address or network: {error}") from None
     return text
 
 
@@ -240,15 +242,15 @@ class Settings:
     data_dir: Path = setting(
         Location(folder=True),
         default_data_dir,
-        "The folder of the database and config.toml.",
+        "Folder of the database and config.toml.",
         shown="the user data folder",
         commands=("serve", "init", "export", "install", "data"),
     )
-    admin: str = setting(Text(), "admin", "The first admin's name.", metavar="NAME", commands=("init",))
+    admin: str = setting(Text(), "admin", "Name of the first admin.", metavar="NAME", commands=("init",))
     listen: tuple[str, ...] = setting(
         Text(listen_url),
         LISTEN,
-        "An address to listen on; can be repeated.",
+        "Address to listen on; repeatable.",
         metavar="URL",
         multiple=True,
         commands=("serve", "init", "export", "install"),
@@ -256,7 +258,7 @@ class Settings:
     url: str | None = setting(
         Text(public_url),
         None,
-        "The public base of Tenant URL and location: https://host or https://host:port.",
+        "Public base of the Tenant URL and of location: https://host or https://host:port.",
         metavar="URL",
         commands=("serve", "init", "export"),
     )
@@ -264,50 +266,50 @@ class Settings:
     processes: int = setting(
         Number(1, 32),
         usual_processes,
-        "Processes that serve.",
-        shown="one a core up to 4, 1 on Windows",
+        "Worker processes.",
+        shown="one per core, up to 4; 1 on Windows",
     )
     behind_proxy: bool = setting(
-        Flag(), False, "A proxy in front does the TLS; allows http listeners that other machines reach."
+        Flag(), False, "A proxy in front terminates TLS; allows http listeners that other machines can reach."
     )
     trusted_proxy: tuple[str, ...] = setting(
         Text(network),
         PROXIES,
-        "Address or network of a proxy whose X-Forwarded headers count; can be repeated.",
+        "Address or network of a proxy whose X-Forwarded-* headers are trusted; repeatable.",
         metavar="ADDRESS",
         multiple=True,
     )
     tls_cert: Path | None = setting(
         Location(),
         None,
-        "Certificate with its chain (PEM) for the https listeners, instead of the self-signed one; "
-        "read again when it changes.",
+        "Certificate and chain (PEM) for the https listeners, instead of the self-signed one; "
+        "reloaded when it changes.",
     )
-    tls_key: Path | None = setting(Location(), None, "The key of --tls-cert (PEM).")
+    tls_key: Path | None = setting(Location(), None, "Private key of --tls-cert (PEM).")
     keep_backups: int = setting(
         Number(0, 3650),
         7,
-        "Copy the database once a day into backups/ in the data folder, keep the newest N; 0: never.",
+        "Copy the database daily to backups/ in the data folder and keep the newest N; 0 turns it off.",
         metavar="N",
     )
     activity_days: int = setting(
-        Number(0, 36500), 90, "How long the provisioning activity is kept; 0: for ever.", metavar="DAYS"
+        Number(0, 36500), 90, "Days to keep the provisioning activity; 0 keeps it for ever.", metavar="DAYS"
     )
     index: tuple[str, ...] = setting(
         Text(),
         (),
-        "An attribute to be matched by quickly: Azure AD's matching attribute if it is not userName, "
-        "externalId, displayName or an e-mail address; can be repeated.",
+        "Attribute to index: Azure AD's matching attribute, if it is not userName, externalId, "
+        "displayName or an e-mail address; repeatable.",
         metavar="ATTRIBUTE",
         multiple=True,
     )
-    log_format: str = setting(Choice(LOG_FORMATS), "text", "How the log on stderr is written.")
+    log_format: str = setting(Choice(LOG_FORMATS), "text", "Format of the log on stderr.")
     no_browser: bool = setting(Flag(), False, "Never open a browser.")
 
     def __post_init__(self) -> None:
-        """UserError where there would be nothing to listen on: an empty list, a variable of spaces."""
+        """UserError for nothing to listen on: an empty list, a variable of spaces."""
         if not self.listen:
-            raise UserError("listen: nothing was found; an address such as http://127.0.0.1:8480 is wanted.")
+            raise UserError("listen: got nothing, expected an address such as http://127.0.0.1:8480.")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -369,13 +371,13 @@ def host_name() -> str:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The settings of a data folder's config.toml, by name; UserError names file, key, found and wanted."""
+    """The settings in a data folder's config.toml; UserError names the file, the key and what is wrong."""
     file = folder / CONFIG_FILE
     found: dict[str, Any] = {}
     for key, value in parsed(file).items():
         name = known(file, key, value)
         if name in found:
-            raise UserError(f"{file}: {option(name)} is there twice, with a dash and with an underscore.")
+            raise UserError(f"{file}: {option(name)} is set twice, with a dash and with an underscore.")
         found[name] = from_toml(SETTINGS[name], value, f"{file}: {key}")
     return found
 
@@ -411,21 +413,19 @@ def known(file: Path, key: str, value: object) -> str:
     if name in names:
         return name
     if name == "data_dir":
-        raise UserError(
-            f"{file}: data-dir is where this file is: use --data-dir or {variable(name)} instead."
-        )
+        raise UserError(f"{file}: data-dir is where this file is: use --data-dir or {variable(name)}.")
     if isinstance(value, dict):
-        raise UserError(f"{file}: [{key}] is a table; settings stand alone there, as in threads = 4.")
+        raise UserError(f"{file}: [{key}] is a table; write settings at the top level, such as threads = 4.")
     nearest = difflib.get_close_matches(name, names, 1, cutoff=0)[0]
-    raise UserError(f"{file}: there is no setting {key!r}; the nearest is {option(nearest)!r}.")
+    raise UserError(f"{file}: there is no setting {key!r}; did you mean {option(nearest)!r}?")
 
 
 def from_toml(row: Setting, value: object, origin: str) -> Any:
     """A value of config.toml converted; UserError where its type is another."""
-    wanted = 'a list of strings, as ["…"],' if row.multiple else row.kind.wanted
+    wanted = 'a list of strings, such as ["…"]' if row.multiple else row.kind.wanted
     parts = value if row.multiple and isinstance(value, list) else [value]
     if row.multiple is not isinstance(value, list) or any(type(each) is not row.kind.toml for each in parts):
-        raise UserError(f"{origin}: {shown(value)} was found; {wanted} is wanted.")
+        raise UserError(f"{origin}: got {shown(value)}, expected {wanted}.")
     return convert(row, value, origin)
 
 
@@ -438,7 +438,7 @@ def shown(value: object) -> str:
 
 
 def convert(row: Setting, value: Any, origin: str) -> Any:
-    """A value as the program uses it; UserError names its origin, what was found and what is wanted."""
+    """A value as the program uses it; UserError names its origin, the value and what was expected."""
     if row.multiple:
         return tuple(converted(row, each, origin) for each in value)
     return converted(row, value, origin)
@@ -449,7 +449,7 @@ def converted(row: Setting, value: Any, origin: str) -> Any:
     try:
         return row.kind.convert(value)
     except ValueError as error:
-        raise UserError(f"{origin}: {value!r} was found; {error}.") from None
+        raise UserError(f"{origin}: got {value!r}, {error}.") from None
 
 
 def mount_of(path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) for spreadsheets: no cell is run as a formula, no control character goes out raw."""
+"""CSV (RFC 4180) that is safe in spreadsheets: no formulas, no raw control characters."""
 
 import csv
 import io

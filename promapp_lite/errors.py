@@ -1,4 +1,4 @@
-"""The errors that are answers: to a SCIM client, and to an admin."""
+"""Errors that are answers: to a SCIM client, or to an admin."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON: objects whose keys have no letter case, values compared, and text written compactly."""
+"""JSON: case-insensitive keys, comparison of values, compact output."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Text compared as its readers do."""
+"""Text comparison: case-folded, NFKC-normalised keys."""
 
 import unicodedata
 

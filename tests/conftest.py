@@ -138,17 +138,17 @@ def open_path(app):
 
 
 @pytest.fixture
-def open_doors():
-    """open_doors(app, settings, schemes, shown=None): the ports of doors inside this process."""
+def open_listeners():
+    """open_listeners(app, settings, schemes, shown=None): the ports of listeners inside this process."""
     from helpers.listening import Listening
 
     opened = []
 
-    def open_doors(*args):
+    def open_listeners(*args):
         opened.append(Listening(*args))
         return opened[-1].ports
 
-    yield open_doors
+    yield open_listeners
     for each in opened:
         each.close()
 

@@ -15,7 +15,7 @@ ScimServer(InMemoryStorage(), load_default_provider(), app=app)
 
 
 @app.before_request
-def gate() -> None:
+def authenticate() -> None:
     """Bearer check, which the extension leaves to the application."""
     if request.headers.get("Authorization") != f"Bearer {token}":
         abort(401)

@@ -1,5 +1,5 @@
-"""The SCIM API, a Flask blueprint: routes in one list, the bearer token in front of them, the answers.
+"""The SCIM API, a Flask blueprint: one list of routes, bearer authentication, responses.
 
-A view proves its input with `scim`, calls one function of `store` and answers. It knows Flask and the HTTP of
-RFC 7644; no SQL and no console. May import `ops`, `store`, `scim` and the modules at the top.
+A view validates its input with `scim`, calls one function of `store` and responds. It knows Flask and the
+HTTP of RFC 7644; no SQL and no console. May import `ops`, `store`, `scim` and the modules at the top.
 """

@@ -25,7 +25,7 @@ def authenticate() -> None:
     secret = sent_secret()
     grant = tokens.check(extensions["store"], secret, caller.address) if secret else None
     if not grant:
-        extensions["denials"].note(caller, secret)
+        extensions["auth_failures"].note(caller, secret)
         raise refuse("unauthorized")
     caller.token_id, g.hint = grant.token_id, grant.hint
     caller.only_reads = grant.scope != "scim"

@@ -64,15 +64,15 @@ def patches(operation: Any) -> int:
 
 
 def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
-    """One operation and its part of the answer; a refused one tells why in `response`."""
-    told: dict[str, Any] = {}
+    """One operation and its part of the answer; a refused one has the error in `response`."""
+    answer: dict[str, Any] = {}
     caller = Caller("POST", api.caller.path, api.caller.address, api.caller.token_id)
     api = api._replace(caller=caller)
     try:
-        return act(api, operation, made, told)
+        return act(api, operation, made, answer)
     except ScimError as error:
         keep(api, error, subject(operation))
-        return told | {"status": str(error.status), "response": error.body()}
+        return answer | {"status": str(error.status), "response": error.body()}
 
 
 def subject(operation: Any) -> dict[str, object]:
@@ -83,30 +83,30 @@ def subject(operation: Any) -> dict[str, object]:
     return about(kind, match and match[2], member_of(sent, "data"))
 
 
-def act(api: Api, operation: Any, made: dict[str, str], told: dict[str, Any]) -> dict[str, Any]:
-    """Prove one operation and carry it out; what is known of it goes to `told` as it becomes known."""
+def act(api: Api, operation: Any, made: dict[str, str], answer: dict[str, Any]) -> dict[str, Any]:
+    """Validate one operation and carry it out; `answer` is filled as its parts become known."""
     method, path, data = (member_of(operation, name) for name in ("method", "path", "data"))
     bulk_id, version = member_of(operation, "bulkid"), member_of(operation, "version")
     method = method.upper() if isinstance(method, str) else None
     if method not in METHODS:
         raise refuse("wrong_bulk_method", methods=", ".join(METHODS))
-    told["method"] = method
+    answer["method"] = method
     if isinstance(bulk_id, str):
-        told["bulkId"] = bulk_id
+        answer["bulkId"] = bulk_id
     if method == "POST" and not (isinstance(bulk_id, str) and bulk_id):
         raise refuse("no_bulk_id")
     kind, id = target(path, made, method)
     if id:
-        told["location"] = location(kind, api.base, id)
+        answer["location"] = location(kind, api.base, id)
     api.caller.method, api.caller.path = method, str(path)[:500]
     status, write = METHODS[method]
     row = write(api, kind, id, resolved(data, made), version_of(version))
     if method == "POST" and row is not None:
         made[bulk_id] = row.id
-        told["location"] = location(kind, api.base, row.id)
+        answer["location"] = location(kind, api.base, row.id)
     if row is not None:
-        told["version"] = etag(row.version)
-    return told | {"status": status}
+        answer["version"] = etag(row.version)
+    return answer | {"status": status}
 
 
 def target(path: Any, made: dict[str, str], method: str) -> tuple[ResourceType, str]:
@@ -124,7 +124,7 @@ def create(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | Non
 
 
 def delete(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | None) -> None:
-    """DELETE; its data is nobody's."""
+    """DELETE; its data is ignored."""
     resources.delete(api.store, kind, id, if_match, api.caller)
 
 

@@ -43,7 +43,7 @@ def from_database(error: Exception) -> Response:
 
 
 def from_bug(error: Exception) -> Response:
-    """A fault of ours: logged with its traceback, told without it."""
+    """A bug: the traceback goes to the log, not into the response."""
     log.exception("unexpected %s", type(error).__name__)
     return answer(refuse("internal_error"))
 
@@ -65,7 +65,7 @@ def keep(api: Api, error: ScimError, facts: dict[str, object]) -> None:
 
 
 def subject() -> dict[str, object]:
-    """What the failed request was about, as far as it can be told."""
+    """What the failed request was about, as far as that is known."""
     arguments = request.view_args or {}
     sent = sent_text()
     try:

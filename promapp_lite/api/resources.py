@@ -1,4 +1,4 @@
-"""One user or group (RFC 7644 §3): prove the input, call one store function, answer."""
+"""One user or group (RFC 7644 §3): validate the input, call one store function, respond."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext

@@ -18,7 +18,7 @@ EMPTY = (204, 304)
 class Answer(Response):
     """A response whose headers are final as `reply` wrote them."""
 
-    # Werkzeug copies the headers and joins Location anew: 11 of the 107 microseconds of a GET by id.
+    # Werkzeug copies the headers and joins Location again: 11 of the 107 microseconds of a GET by id.
 
     default_mimetype = None
 

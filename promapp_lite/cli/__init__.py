@@ -1,4 +1,4 @@
-"""The command line: each command a few lines over the rooms below.
+"""The command line: each command is a few lines over the layers below.
 
 It knows Click. May import every room but `rehearse`, which it names and Click loads.
 """
@@ -13,7 +13,7 @@ from promapp_lite.cli import admins, data, diagnostics, serve, service, tokens
 from promapp_lite.cli.commands import Commands, example
 from promapp_lite.system import streams
 
-LAZY = {"rehearse": "promapp_lite.rehearse.command"}  # build.spec names them too, as nothing imports them
+LAZY = {"rehearse": "promapp_lite.rehearse.command"}  # named in build.spec too, as nothing imports them
 COMMANDS: tuple[click.Command, ...] = (
     data.init,
     serve.serve,
@@ -30,7 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 class Main(Commands):
-    """The whole program; what serving has no need of is imported when it is asked for (60 ms, 4 MB)."""
+    """The whole program; `rehearse` is imported only when used (60 ms, 4 MB)."""
 
     def main(self, *arguments: Any, **facts: Any) -> Any:
         """Run the program, also where it was started without standard output."""
@@ -61,7 +61,7 @@ class Main(Commands):
 def main(context: click.Context) -> None:
     """A SCIM 2.0 endpoint of your own for Azure AD (Microsoft Entra ID) provisioning.
 
-    Without a command it makes the data where there is none yet, serves, and opens the console.
+    Without a command it creates the data on first use, serves, and opens the console.
     """
     if context.invoked_subcommand is None:
         serve.start()

@@ -14,7 +14,7 @@ from promapp_lite.store.activity import audit
 
 @click.group(cls=Commands, epilog=example("promapp-lite admin create grace"))
 def admin() -> None:
-    """Manage the admins, who use the console and own tokens."""
+    """Manage admins, who use the console and own tokens."""
 
 
 @admin.command(epilog=example("promapp-lite admin create grace"))
@@ -75,7 +75,7 @@ def list_admins(data_dir: Path) -> None:
     """List the admins."""
     found = admins.listed(opened(data_dir))
     print_table(
-        ("NAME", "STATE", "MADE"),
+        ("NAME", "STATE", "CREATED"),
         ((each.name, "active" if each.active else "disabled", each.created[:10]) for each in found),
     )
 
@@ -83,7 +83,7 @@ def list_admins(data_dir: Path) -> None:
 def print_generated(chosen: str, generated: bool) -> None:
     """Show a password that nobody has chosen, once."""
     if generated:
-        click.echo(f"Password: {chosen}   (shown only now)")
+        click.echo(f"Password: {chosen}   (shown only once)")
 
 
 def choose_password(from_stdin: bool) -> tuple[str, bool]:

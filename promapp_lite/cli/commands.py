@@ -1,4 +1,4 @@
-"""What all commands share: how a refusal is shown, the example of a help, a table, and the opened data."""
+"""Shared by all commands: errors, help examples, tables, and opening the data."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +14,7 @@ from promapp_lite.store.engine import Store
 
 
 class Commands(click.Group):
-    """Turns a refusal into one line on stderr and exit code 1."""
+    """Turns a UserError into one line on stderr and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

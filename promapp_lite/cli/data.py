@@ -22,8 +22,8 @@ from promapp_lite.store.snapshots import export as exports
 from promapp_lite.system import certificates
 
 SELF_SIGNED = """\
-              It is self-signed: Azure AD's cloud service wants a publicly trusted certificate
-              (serve --tls-cert, or a proxy), the on-premises agent one that its own host trusts."""
+              It is self-signed: Azure AD's cloud service needs a publicly trusted certificate
+              (serve --tls-cert, or a proxy), the on-premises agent one that its host trusts."""
 
 
 @click.command(
@@ -34,23 +34,23 @@ SELF_SIGNED = """\
 @settings_of("init")
 @password_stdin
 def init(password_stdin: bool, **options: Any) -> None:
-    """Make the data folder, the database and the first admin."""
+    """Create the data folder, the database and the first admin."""
     settings = Settings(**options)
     folder = settings.data_dir
     if opening.exists(folder):
-        raise UserError(f"{folder} is initialised already; nothing was changed.")
+        raise UserError(f"{folder} is already initialised; nothing was changed.")
     password, generated = choose_password(password_stdin)
     make(settings, password)
     click.echo(f"Data folder:  {folder}\nAdmin:        {settings.admin}")
     if generated:
-        click.echo(f"Password:     {password}   (shown only now)")
+        click.echo(f"Password:     {password}   (shown only once)")
     shown = certificates.ensure(folder, urlsplit(settings.url or "").hostname)
     click.echo(f"Certificate:  {shown.cert}\nSHA-256:      {shown.fingerprint}\n{SELF_SIGNED}")
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
 
 
 def make(settings: Settings, password: str) -> None:
-    """Make the database, the admin and config.toml's url; nothing where the password is refused."""
+    """Create the database, the admin and config.toml's url; nothing if the password is refused."""
     admins.hash_password(password)
     store = opening.create(settings.data_dir)
     admins.create(store, settings.admin, password)
@@ -66,10 +66,10 @@ def make(settings: Settings, password: str) -> None:
 @data_dir
 @click.argument("file", type=FILE)
 def backup(data_dir: Path, file: Path) -> None:
-    """Copy the database into a new FILE, also while serving.
+    """Copy the database to a new FILE, even while serving.
 
-    The copy holds every write that was acknowledged before. config.toml and the tls folder are small files
-    of their own: copy them beside it.
+    The copy holds every write acknowledged before it. config.toml and the tls folder are not part of it:
+    copy them separately.
     """
     store = opened(data_dir)
     backups.backup(store, file)
@@ -82,14 +82,14 @@ def backup(data_dir: Path, file: Path) -> None:
 @data_dir
 @click.argument("file", type=FILE)
 def restore(data_dir: Path, file: Path) -> None:
-    """Replace the database by the backup in FILE.
+    """Replace the database with the backup in FILE.
 
-    Stop the service first. The database that was there is kept. All ids, tokens and passwords are those of
-    the backup: a token revoked since then is live again.
+    Stop the service first. The replaced database is kept. All ids, tokens and passwords are those of the
+    backup: a token revoked since then is live again.
     """
     kept = backups.restore(data_dir, file, caller())
-    click.echo(f"{data_dir} holds what {file} holds." + (f" What it held before: {kept}" if kept else ""))
-    click.echo("Tokens revoked since that backup are live again: promapp-lite token list")
+    click.echo(f"Restored {file} to {data_dir}." + (f" The previous database: {kept}" if kept else ""))
+    click.echo("Tokens revoked since that backup are live again; check promapp-lite token list.")
 
 
 @click.command(epilog=example("promapp-lite export --format csv users > people.csv"))
@@ -100,9 +100,14 @@ def restore(data_dir: Path, file: Path) -> None:
     type=click.Choice(exports.FORMATS),
     default="csv",
     show_default=True,
-    help="A table, JSON, or what the SCIM API would list.",
+    help="A table, JSON, or the SCIM API's list response.",
 )
-@click.option("--output", type=click.File("w", "utf-8", lazy=True), default="-", help="A file; else stdout.")
+@click.option(
+    "--output",
+    type=click.File("w", "utf-8", lazy=True),
+    default="-",
+    help="File to write; stdout by default.",
+)
 @click.argument(
     "share", metavar="[users|groups|activity]", type=click.Choice(exports.SHARES), default="users"
 )

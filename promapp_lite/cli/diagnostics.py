@@ -1,4 +1,4 @@
-"""What an operator asks the program about itself: `doctor`, `config` and `completion`."""
+"""Diagnostics: `doctor`, `config` and `completion`."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComple
 def doctor(**options: Any) -> None:
     """Check the installation; exit 1 if a check fails.
 
-    It looks at the data folder and the database, the certificate and the listeners, clock and disk, and
-    the Tenant URL.
+    It checks the data folder, the database, the certificate, the listeners, the clock, the disk, the indexes
+    and the Tenant URL.
     """
     failed = False
     for level, about, found, advice in checks.examine(Settings(**options)):
@@ -40,7 +40,7 @@ def doctor(**options: Any) -> None:
 @settings_of("serve")
 @click.pass_context
 def config(context: click.Context, /, **options: Any) -> None:
-    """Print the settings of serve, and where each comes from."""
+    """Print the settings of serve and where each comes from."""
     rows = [(name, spelled(value), source(context, name)) for name, value in sorted(options.items())]
     print_table(("SETTING", "VALUE", "FROM"), rows)
 
@@ -52,7 +52,7 @@ def source(context: click.Context, name: str) -> str:
 
 
 def spelled(value: Any) -> str:
-    """A setting as it would be written."""
+    """A setting as text."""
     if isinstance(value, tuple):
         return " ".join(value) or "-"
     return {None: "-", True: "yes", False: "no"}.get(value, str(value))
@@ -62,7 +62,7 @@ def spelled(value: Any) -> str:
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, /, shell: str) -> None:
-    """Print the completion script of a shell.
+    """Print the completion script for a shell.
 
     Load it from the shell's start-up file: it completes commands and options.
     """

@@ -15,7 +15,7 @@ Command = Callable[..., Any]
 
 
 class Checked(click.ParamType):  # type: ignore[type-arg]  # 8.2 has no type arguments
-    """A string that the table checks; a refusal names the option, or the variable that it came from."""
+    """A string that the table checks; an error names the option, or the variable it came from."""
 
     name = "text"
 

@@ -31,7 +31,7 @@ def run_server(settings: Settings) -> None:
 
 
 def start() -> None:
-    """Make the data where there is none yet, serve, and show the console; an own window stays on an error."""
+    """Create the data on first use, serve, and open the console; on an error keep the window open."""
     try:
         settings = Settings.load()
         serve_and_show(first_page(settings), settings)
@@ -43,12 +43,12 @@ def start() -> None:
 
 
 def first_page(settings: Settings) -> str:
-    """The console, or where there is no admin yet a new set-up link, which is printed."""
+    """The URL of the console, or a new set-up link, also printed, if there is no admin yet."""
     page, folder = settings.console_url, settings.data_dir
     store = opening.open_store(folder) if opening.exists(folder) else opening.create(folder)
     if setup.needed(store):
         page = f"{page}setup?key={setup.make(store)}"
-        click.echo(f"Set-up link, good once and for 24 hours:\n{page}")
+        click.echo(f"Set-up link, valid once and for 24 hours:\n{page}")
     store.close()
     return page
 

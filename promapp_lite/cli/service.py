@@ -14,17 +14,17 @@ from promapp_lite.system import service as system
 
 @click.group(cls=Commands, epilog=example("promapp-lite service install --dry-run"))
 def service() -> None:
-    """Start with the system: systemd on Linux, a task on Windows."""
+    """Run at system start: systemd on Linux, a task on Windows."""
 
 
-dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done, without doing it.")
 
 
 @service.command(epilog=example("promapp-lite service install --dry-run"))
 @settings_of("install")
 @dry_run
 def install(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
-    """Serve the data folder now and whenever the system starts.
+    """Serve the data folder now and at every system start.
 
     The service runs as the folder's owner, with the settings of its config.toml.
     """
@@ -37,21 +37,21 @@ def install(data_dir: Path, listen: tuple[str, ...], dry_run: bool) -> None:
 @service.command(epilog=example("promapp-lite service uninstall"))
 @dry_run
 def uninstall(dry_run: bool) -> None:
-    """Stop the service and remove it from the system; the data stay."""
+    """Stop the service and remove it from the system; the data is kept."""
     carry_out(system.uninstall(), dry_run)
 
 
 @service.command(epilog=example("promapp-lite service status"))
 @dry_run
 def status(dry_run: bool) -> None:
-    """Tell whether the service runs."""
+    """Show whether the service is running."""
     carry_out(system.status(), dry_run)
 
 
 def carry_out(steps: list[system.Step], dry_run: bool) -> None:
-    """Do the steps, or only say what they are."""
+    """Carry out the steps, or only print them."""
     for step in steps:
         if dry_run:
-            click.echo(step.told())
+            click.echo(step.description())
         else:
             step.do()

@@ -15,7 +15,7 @@ HEAD = ("ID", "TOKEN", "SCOPE", "STATE", "EXPIRES", "LAST USED", "OWNER", "DESCR
 
 @click.group(cls=Commands, epilog=example('promapp-lite token create --description "Azure AD"'))
 def token() -> None:
-    """Manage access tokens: what Azure AD calls Secret Token."""
+    """Manage access tokens (Azure AD's Secret Token)."""
 
 
 @token.command(epilog=example('promapp-lite token create --description "Azure AD" --expires-in 365'))
@@ -35,11 +35,11 @@ def token() -> None:
     type=int,
     default=tokens.DEFAULT_DAYS,
     show_default=True,
-    help="How long it is good.",
+    help="Days until it expires.",
 )
-@click.option("--owner", metavar="NAME", help="The admin it belongs to; the first one by default.")
+@click.option("--owner", metavar="NAME", help="Admin it belongs to; the first one by default.")
 def create(data_dir: Path, description: str, scope: str, days: int, owner: str | None) -> None:
-    """Create a token and print it: the only time it is shown."""
+    """Create a token and print it; it is shown only once."""
     store = opened(data_dir)
     with store.write():
         secret = tokens.create(store, description, scope, days, admins.owner(store, owner).id)

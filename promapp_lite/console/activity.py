@@ -56,7 +56,7 @@ def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
     days = cycles.days(store, DAYS)
     return {
         "sieve": sieve,
-        "query": {name: value for name, value in told(sieve).items() if value},
+        "query": {name: value for name, value in params_of(sieve).items() if value},
         "rows": rows[:PAGE],
         "more": rows[PAGE - 1].id if len(rows) > PAGE else None,
         "first": before == entries.NEWEST,
@@ -75,7 +75,7 @@ def part(store: Store, sent: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def told(sieve: Filter) -> dict[str, Any]:
+def params_of(sieve: Filter) -> dict[str, Any]:
     """The filter as parameters of a link."""
     return {
         "who": sieve.who,

@@ -1,4 +1,4 @@
-"""What people see when a request fails outside the API: a page that says what went wrong, nothing else."""
+"""The page for a request that fails outside the API: what went wrong, and nothing else."""
 
 import logging
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from promapp_lite.ops.logs import first_fault
 
 log = logging.getLogger("promapp_lite")
 TEXTS = {
-    400: "This form is too old, or the browser sent no cookie with it. Go back, reload the page, try again.",
-    404: "There is nothing at this address.",
-    405: "This method is not allowed here.",
-    413: "The body is larger than 4 MiB.",
-    414: "The address is too long.",
+    400: "This form has expired, or the browser sent no cookie. Go back, reload the page and try again.",
+    404: "Page not found.",
+    405: "Method not allowed.",
+    413: "The request body is larger than 4 MiB.",
+    414: "The URL is too long.",
     429: "Too many attempts. Wait a minute, then try again.",
     500: "Internal error. See the promapp-lite log.",
-    503: "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
+    503: "The database cannot be written, perhaps because the disk is full. Nothing was changed. Try again.",
 }
 
 
@@ -36,12 +36,12 @@ def from_http(error: HTTPException) -> Response:
 
 
 def from_database(error: Exception) -> Response:
-    """The database cannot: a full disk, a damaged file."""
+    """A database error: a full disk, a damaged file."""
     log.error("database: %s", first_fault(error))
     return page(503)
 
 
 def from_bug(error: Exception) -> Response:
-    """A fault of ours: logged with its traceback, told without it."""
+    """A bug: the traceback goes to the log, not onto the page."""
     log.exception("unexpected %s", type(error).__name__)
     return page(500)

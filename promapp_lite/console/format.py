@@ -1,4 +1,4 @@
-"""How the console says times, sizes, numbers and actions: template filters, pure."""
+"""Template filters: times, sizes, numbers and actions as the console shows them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -57,9 +57,9 @@ def ago(text: str) -> str:
 
 
 def ahead(text: str) -> str:
-    """`in 12 days`, or `over`."""
+    """`in 12 days`, or `expired`."""
     seconds = (clock.moment(text) - datetime.now(UTC)).total_seconds()
-    return f"in {amount(seconds)}" if seconds > 0 else "over"
+    return f"in {amount(seconds)}" if seconds > 0 else "expired"
 
 
 def days_left(text: str) -> int:
@@ -145,13 +145,13 @@ def brief(entry: Entry, most: int = 3) -> str:
         return entry.detail or ""
     if not isinstance(entry.changes, list) or entry.action == "create":
         return called(entry)
-    parts = [told(each) for each in entry.changes]
+    parts = [change_text(each) for each in entry.changes]
     more = f" and {len(parts) - most} more" if len(parts) > most else ""
     return ", ".join(parts[:most]) + more
 
 
 def called(entry: Entry) -> str:
-    """The display name of somebody who came or went, or that it was a group."""
+    """The display name of a user who was created or deleted, or `group`."""
     if entry.resource_type == "Group":
         return "group"
     if isinstance(entry.changes, dict):
@@ -162,7 +162,7 @@ def called(entry: Entry) -> str:
 
 
 def subject(entry: Entry) -> str:
-    """Whom an activity row is about."""
+    """The person or group that an activity row is about."""
     return SUBJECTS.get(entry.action, named)(entry)
 
 
@@ -171,7 +171,7 @@ def named(entry: Entry) -> str:
     return entry.name or f"{entry.resource_type or 'Request'} {entry.resource_id or entry.path}"
 
 
-def told(change: dict[str, Any]) -> str:
+def change_text(change: dict[str, Any]) -> str:
     """One change in a few words."""
     if "op" in change:
         return f"{count(change['count'], change['path'][:-1])} {MEMBER_ACTS.get(change['op'], change['op'])}"

@@ -19,35 +19,35 @@ from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
 LATE = 3 * 3600  # Entra comes every 40 minutes
-SOON = 30  # days before its end a token or certificate is spoken of
+SOON = 30  # days before its end a token or certificate is pointed out
 DONE = {
-    "password": "Your password was changed. All your other sessions were ended.",
-    "session": "The session was ended.",
-    "revoked": "The access token was revoked. The next request with it is refused.",
+    "password": "Password changed. All your other sessions were ended.",
+    "session": "Session ended.",
+    "revoked": "Access token revoked. The next request with it will be refused.",
     "restored": "Restored under the same id.",
 }
 NO_FORM = {"secret": None, "named": None, "sent": None}  # no token was made, none refused
 STEPS = {  # of the set-up: title, and what to do
     "token": (
-        "Access token made",
-        "Here, under My Profile, Access Tokens: choose Create Token, keep the scope Scim, and copy the "
-        "token. It is shown once.",
+        "Access token created",
+        "Below, under My Profile, Access Tokens: choose Create Token, keep the scope Scim, and copy the "
+        "token. It is shown only once.",
     ),
     "test": (
         "Test Connection seen",
         "Azure portal → Microsoft Entra ID → Enterprise applications → New application → Create your own "
-        "application. In it Provisioning → Provisioning Mode Automatic → Admin Credentials: paste Tenant URL "
-        "and Secret Token, choose Test Connection, then Save.",
+        "application. In it Provisioning → New configuration: paste Tenant URL and Secret Token, choose Test "
+        "connection, then Create. (On-premises SCIM app: Provisioning → Automatic, then Save.)",
     ),
     "user": (
         "First user provisioned",
         "In the same application: Users and groups → Add user/group, with any role but Default Access. Then "
-        "Provisioning → Start provisioning; Provision on demand shows one person at once.",
+        "Provisioning → Start provisioning. Provision on demand provisions one person at once.",
     ),
     "cycle": (
-        "A whole cycle done",
-        "Nothing to choose. The first cycle takes minutes; later ones begin about every 40 minutes. This is "
-        "ticked when Azure AD has been quiet for 10 minutes.",
+        "First cycle completed",
+        "Nothing to do. The first cycle takes minutes; later ones start about every 40 minutes. A cycle "
+        "counts as completed when Azure AD has been quiet for 10 minutes.",
     ),
 }
 
@@ -59,20 +59,20 @@ def here(part: str, **params: Any) -> str:
 
 
 def page(status: int = 200, refused: dict[str, str] | None = None, **extra: Any) -> tuple[str, int]:
-    """The page, or the one part that script asks for; `refused` says by part what could not be done."""
+    """The page, or the one part that the script asks for; `refused` maps a part to its error."""
     g.shown = True
     part = request.headers.get("X-Part", "")
     wanted = [part] if part in PARTS else list(PARTS)
     facts = {name: PARTS[name]() for name in wanted}
     facts["profile"] = NO_FORM | facts.get("profile", {}) | extra
-    told = {
+    common = {
         "refused": refused or {},
         "done": DONE.get(request.args.get("done", "")),
         "here_name": g.visitor.name,
         "here_session": g.visitor.session_id,
     }
     template = f"{part}.html" if part in PARTS else "page.html"
-    return render_template(template, now=clock.now(), **told, **facts), status
+    return render_template(template, now=clock.now(), **common, **facts), status
 
 
 def setup_part() -> dict[str, Any]:
@@ -152,7 +152,7 @@ def people_part() -> dict[str, Any]:
 
 def activity_part() -> dict[str, Any]:
     """The cycles, the last 30 days, and the rows."""
-    current_app.extensions["denials"].flush()
+    current_app.extensions["auth_failures"].flush()
     current_app.extensions["failed_sign_ins"].flush()
     return activity.part(store(), request.args)
 

@@ -1,4 +1,4 @@
-"""What the console reads of a request and of the application that answers it."""
+"""Request values and application objects for the console."""
 
 from collections.abc import Mapping
 

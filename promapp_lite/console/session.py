@@ -1,6 +1,6 @@
 """The session: one cookie with a random value, the CSRF token that belongs to it, and who is signed in.
 
-The value keys a row once somebody is signed in; before that it only carries the CSRF token of the form, so
+After sign-in the value keys a row; before that it only carries the CSRF token of the form, so
 that anonymous visitors leave nothing in the database.
 """
 
@@ -97,7 +97,7 @@ def init_app(app: Flask) -> None:
 
 
 def require_session() -> Any:
-    """Let nobody past without a session, nor any POST without its CSRF token; closed for every new route."""
+    """Refuse requests without a session, and POST without its CSRF token; new routes are covered too."""
     current().read(request.cookies.get(cookie_name(request), ""))
     g.visitor = sessions.find(store(), current().value)
     if request.method == "POST":

@@ -15,11 +15,11 @@ from promapp_lite.store.access.sessions import Visitor
 from promapp_lite.store.activity import audit
 
 LIMITED = ("console.sign_in", "console.first_admin", "console.change_password")
-WRONG = "The user name or the password is wrong."
+WRONG = "Wrong user name or password."
 
 
 def limit_tries() -> Response | None:
-    """429 to a form with a password where its address has had its tries of this minute."""
+    """429 for a form with a password when its address has used up its attempts of this minute."""
     if request.method != "POST" or request.endpoint not in LIMITED:
         return None
     wait = login_throttle.admit(store(), request.remote_addr)
@@ -52,9 +52,9 @@ def failed(name: str) -> None:
 
 
 def waiting(seconds: int) -> str:
-    """How the wait is told."""
+    """The message while an account has to wait."""
     length = f"{seconds} seconds" if seconds < 120 else f"{-(-seconds // 60)} minutes"
-    return f"There were many wrong passwords for this name. Wait {length}, then try again."
+    return f"Too many attempts, try again in {length}."
 
 
 def enter(admin_id: int, name: str) -> Response:
@@ -92,7 +92,7 @@ def first_admin() -> Any:
         if request.method == "GET":
             return first_admin_page(key)
         if form("password") != form("again"):
-            raise UserError("The two passwords differ.")
+            raise UserError("The passwords do not match.")
         return make_first(key, form("name").strip())
     except UserError as refusal:
         live = str(refusal) != setup.USED
@@ -114,12 +114,12 @@ def first_admin_page(key: str | None, refused: str | None = None) -> str:
 
 
 def change_password() -> Any:
-    """A new password for whom it is, proved by the old one; all other sessions of theirs end."""
+    """Change the admin's own password, given the current one; all their other sessions end."""
     here = g.visitor
     try:
-        prove(here)
+        check_password(here)
         if form("password") != form("again"):
-            raise UserError("The two new passwords differ.")
+            raise UserError("The new passwords do not match.")
         hashed = admins.hash_password(form("password"))
     except UserError as refusal:
         return page(400, refused={"profile": str(refusal)})
@@ -129,7 +129,7 @@ def change_password() -> Any:
     return redirect("/?done=password#profile", 303)
 
 
-def prove(here: Visitor) -> None:
+def check_password(here: Visitor) -> None:
     """UserError unless the current password was given."""
     wait = login_throttle.wait(store(), here.name, request.remote_addr)
     if wait:

@@ -47,7 +47,7 @@ def token_facts(days: int) -> str:
 
 
 def revoke_token(id: int) -> Any:
-    """End a token."""
+    """Revoke a token."""
     try:
         with store().write():
             audit.record(store(), caller(), "token-revoked", tokens.revoke(store(), id))
@@ -57,7 +57,7 @@ def revoke_token(id: int) -> Any:
 
 
 def restore_deleted(id: int) -> Any:
-    """Bring back what an activity row says was deleted."""
+    """Restore what an activity row says was deleted."""
     try:
         kind, restored = undelete.restore(store(), id, caller())
     except UserError as refusal:
@@ -66,7 +66,7 @@ def restore_deleted(id: int) -> Any:
 
 
 def download_backup() -> Any:
-    """A copy of the database as it is now, as `promapp-lite backup` makes it; kept only while it is sent."""
+    """A backup as `promapp-lite backup` makes it; the file is deleted once it has been sent."""
     copy = store().path.with_name(f"download-{secrets.token_hex(8)}.db")
     name = f"promapp-lite-{datetime.now(UTC):%Y-%m-%d}.db"
     audit.record(store(), caller(), "backup", name, "Downloaded.")  # before: the copy holds the row
@@ -75,7 +75,7 @@ def download_backup() -> Any:
     except UserError as refusal:
         return page(503, refused={"health": str(refusal)})
     answer = send_file(copy, "application/vnd.sqlite3", as_attachment=True, download_name=name)
-    answer.direct_passthrough = False  # else nobody is told when it has been sent
+    answer.direct_passthrough = False  # else call_on_close is never called
     answer.call_on_close(lambda: copy.unlink(missing_ok=True))
     return answer
 

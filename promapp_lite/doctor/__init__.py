@@ -1,4 +1,4 @@
-"""Self-checks for operators: each says what it found, and what to do about it.
+"""Self-checks for operators: each says what it found and what to do about it.
 
 May look into every room; only `cli` looks into it.
 """
@@ -12,7 +12,7 @@ from promapp_lite.doctor.result import Result
 
 
 class Finding(NamedTuple):
-    """One thing found: ok, warn or fail; what it is about; what is; what to do about it."""
+    """One result: ok, warn or fail; its subject; what was found; what to do about it."""
 
     level: str
     about: str
@@ -34,7 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Every check in turn; without a data folder the others have nothing to look at."""
+    """Run every check in turn; without a data folder, only that one."""
     for about, check in CHECKS:
         results = list(check(settings))
         yield from (Finding(level, about, found, advice) for level, found, advice in results)

@@ -11,21 +11,21 @@ from promapp_lite.store.engine import DB_ERRORS, sqlite
 
 
 def folder(settings: Settings) -> Iterator[Result]:
-    """Whether the data folder is there, can be written, and is closed to others."""
+    """Whether the data folder exists, is writable, and is closed to other users."""
     path = settings.data_dir
     if not opening.exists(path):
-        yield Result("fail", f"there is no data in {path}", "promapp-lite init")
+        yield Result("fail", f"there is no data in {path}", "run promapp-lite init")
         return
     if not os.access(path, os.W_OK):
-        yield Result("fail", f"{path} cannot be written", "run as the user who owns it")
+        yield Result("fail", f"{path} is not writable", "run as the user who owns it")
         return
     if os.name != "nt" and path.stat().st_mode & 0o077:
-        yield Result("warn", f"other users can read {path}", f"chmod 700 {path}")
+        yield Result("warn", f"other users can read {path}", f"run chmod 700 {path}")
     yield Result("ok", str(path))
 
 
 def database(settings: Settings) -> Iterator[Result]:
-    """Whether the database is sound and of a schema this program knows."""
+    """Whether the database is intact and its schema is known to this program."""
     file = settings.data_dir / opening.DATABASE
     try:
         sqlite.integrity_check(file)
@@ -34,8 +34,8 @@ def database(settings: Settings) -> Iterator[Result]:
             known = opening.steps(found)
         opening.refuse_newer(file, known)
     except DB_ERRORS as error:
-        yield Result("fail", str(error), "promapp-lite restore with the last good backup")
+        yield Result("fail", str(error), "run promapp-lite restore with the last good backup")
     except UserError as refusal:
         yield Result("fail", str(refusal), "install the newer promapp-lite")
     else:
-        yield Result("ok", f"sound, {file.stat().st_size:,} bytes")
+        yield Result("ok", f"intact, {file.stat().st_size:,} bytes")

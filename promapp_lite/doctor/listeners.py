@@ -17,11 +17,11 @@ from promapp_lite.system import certificates
 SOON = timedelta(days=30)
 SECONDS = 5
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, not bound to)
-RENEW = "renew it; of a self-signed one remove the tls folder and start again"
+RENEW = "renew it; if it is self-signed, delete the tls folder and restart the service"
 
 
 def certificate(settings: Settings) -> Iterator[Result]:
-    """Whether the https listeners have a certificate that can be used, and for how long."""
+    """Whether the https listeners have a usable certificate, and for how long."""
     if not any(each.startswith("https:") for each in settings.listen):
         return
     files = certificates.of(settings.data_dir)
@@ -30,17 +30,17 @@ def certificate(settings: Settings) -> Iterator[Result]:
     try:
         files.context()
     except (OSError, ValueError) as error:
-        yield Result("fail", f"{files.cert}: {error}", "see --tls-cert and --tls-key")
+        yield Result("fail", f"{files.cert}: {error}", "check --tls-cert and --tls-key")
         return
     yield validity(files)
 
 
 def validity(files: certificates.Certificate) -> Result:
-    """How long a certificate is good."""
+    """How long a certificate is valid."""
     facts = certificates.facts(files.cert)
     now, soon = clock.now(), clock.stamp(datetime.now(UTC) + SOON)
-    own = " (self-signed: Azure AD's cloud service will not take it)" if facts.self_signed else ""
-    found = f"{files.cert} until {facts.ends[:10]}{own}"
+    own = " (self-signed: Azure AD's cloud service does not accept it)" if facts.self_signed else ""
+    found = f"{files.cert} expires {facts.ends[:10]}{own}"
     if not facts.begins <= now < facts.ends:
         return Result("fail", f"{found}: not valid now", RENEW)
     return Result("warn", found, RENEW) if facts.ends < soon else Result("ok", found)
@@ -56,10 +56,10 @@ def listeners(settings: Settings) -> Iterator[Result]:
 RESULTS = {  # whether the folder is served, and whether something listens at the address
     (True, True): lambda url: Result("ok", f"{url} is open"),
     (True, False): lambda url: Result(
-        "fail", f"{url} does not answer", "does the service have another --listen? see its log"
+        "fail", f"{url} does not answer", "check the --listen of the service, and its log"
     ),
     (False, True): lambda url: Result(
-        "fail", f"{url} is taken by another program", "stop that program, or use --listen"
+        "fail", f"{url} is in use by another program", "stop that program, or use --listen"
     ),
     (False, False): lambda url: Result("ok", f"{url} is free; the service is not running"),
 }

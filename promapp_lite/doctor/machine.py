@@ -17,17 +17,17 @@ BEGINNING = "2026-01-01"  # no right clock is before it
 
 
 def clock_ahead(settings: Settings) -> Iterator[Result]:
-    """Whether the clock can be right: not before this program, nor before what it has written."""
+    """Whether the clock is plausible: later than this release and than the last activity."""
     now, last = clock.now(), max(last_activity(settings), BEGINNING)
     if now < last:
-        found = f"it says {now}, but something happened at {last}"
-        yield Result("fail", found, "set it, by NTP: tokens and certificates depend on it")
+        found = f"it says {now}, earlier than the last activity at {last}"
+        yield Result("fail", found, "set it, preferably by NTP: tokens and certificates depend on it")
     else:
         yield Result("ok", now)
 
 
 def last_activity(settings: Settings) -> str:
-    """When the last request was written down, "" where none can be read."""
+    """Time of the last activity, "" if none can be read."""
     database = sqlite.read_only(settings.data_dir / opening.DATABASE)
     with contextlib.suppress(*DB_ERRORS), database.connection_context():
         newest = Activity.select(Activity.at).order_by(Activity.at.desc())
@@ -36,12 +36,14 @@ def last_activity(settings: Settings) -> str:
 
 
 def disk(settings: Settings) -> Iterator[Result]:
-    """Whether there is room: for the data twice, as a copy is taken a day."""
+    """Whether there is room for twice the data, as it is copied daily."""
     free = shutil.disk_usage(settings.data_dir).free
     wanted = max(LOW, 2 * (settings.data_dir / opening.DATABASE).stat().st_size)
     found = f"{free // 1024**2:,} MB free"
     if free < wanted:
-        yield Result("warn", found, f"free some space: {wanted // 1024**2:,} MB are wanted, or writes stop")
+        yield Result(
+            "warn", found, f"free some space: {wanted // 1024**2:,} MB are needed, or writes will fail"
+        )
     else:
         yield Result("ok", found)
 
@@ -51,5 +53,5 @@ def searches(settings: Settings) -> Iterator[Result]:
     store = Store(settings.data_dir / opening.DATABASE)
     with contextlib.suppress(*DB_ERRORS), contextlib.closing(store):
         for each in indexes.undeclared(store):
-            found = f"{each.path} was searched by {each.searches:,} times in a day and has no index"
+            found = f"{each.path} has no index and was searched {each.searches:,} times in a day"
             yield Result("warn", found, f"add to config.toml: {each.setting}")

@@ -11,10 +11,10 @@ SECONDS = 5
 
 
 def tenant_url(settings: Settings) -> Iterator[Result]:
-    """Whether Tenant URL is reached from here, under a certificate this machine trusts."""
+    """Whether the Tenant URL answers from here, with a certificate this machine trusts."""
     url = settings.tenant_url
     if not url.startswith("https:"):
-        yield Result("warn", f"{url} is not https", "use --url https://its.public.name")
+        yield Result("warn", f"{url} is not https", "set --url https://your.public.name")
         return
     try:
         urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=SECONDS).close()  # noqa: S310
@@ -22,5 +22,7 @@ def tenant_url(settings: Settings) -> Iterator[Result]:
     except (OSError, ValueError) as error:
         cause = getattr(error, "reason", error)
         untrusted = isinstance(cause, ssl.SSLCertVerificationError)
-        advice = "trust it, see docs/certificate.md" if untrusted else "check name, firewall, proxy"
+        advice = (
+            "trust the certificate, see docs/certificate.md" if untrusted else "check DNS, firewall and proxy"
+        )
         yield Result("warn", f"{url}: {cause}", advice)

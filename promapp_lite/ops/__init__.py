@@ -1,4 +1,4 @@
-"""Operation: health, metrics, the access log and the log itself.
+"""Operations: health, metrics, logging and the access log.
 
 It knows Flask and Prometheus. May import `store`, `system`, `scim` and the modules at the top; neither `api`
 nor `console`, which both stand on it.

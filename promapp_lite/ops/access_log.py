@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
 
 class AccessLog:
-    """Writes down what was answered: at once, or while `keep_up` runs together with what else came."""
+    """The access log: lines are written at once, or in batches while `keep_up` runs."""
 
     def __init__(self, meters: "Meters") -> None:
         self.meters = meters

@@ -1,4 +1,4 @@
-"""What is counted since the start, over all processes, and what is looked up when somebody asks.
+"""Metrics: counters since the start, over all processes, and gauges read on request.
 
 Import it only where the application is made: prometheus_client decides while it is imported whether several
 processes count together (`multiprocess`).
@@ -65,7 +65,7 @@ class Meters:
 
 
 class State(Collector):
-    """How things are at the moment somebody asks."""
+    """Gauges, read when the metrics are requested."""
 
     def __init__(self, store: Store) -> None:
         self.store = store

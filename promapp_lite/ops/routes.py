@@ -1,4 +1,4 @@
-"""The routes of operation: /healthz, /livez and /metrics. They decide themselves whom they answer."""
+"""The routes of operations: /healthz, /livez and /metrics, each with its own access rule."""
 
 from flask import Blueprint, Flask, Response
 
@@ -11,7 +11,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def init_app(app: Flask) -> None:
-    """Register them, and the access log of every request."""
+    """Register the routes and the access log."""
     access_log.init_app(app)
     app.extensions["health"] = Health(app.extensions["store"])
     ops = Blueprint("ops", __name__)
@@ -22,6 +22,6 @@ def init_app(app: Flask) -> None:
 
 
 def with_headers(answer: Response) -> Response:
-    """The answer, kept by nobody in between."""
+    """The response, never cached."""
     answer.headers.update(HEADERS)
     return answer

@@ -55,7 +55,7 @@ def check_pages(job: ProvisioningJob, ids: Counter[str], total: int) -> None:
 
 
 def doubles(job: ProvisioningJob, people: dict[str, Any]) -> Iterator[str]:
-    """People who are in the target twice, or under an id nobody told us."""
+    """People who are in the target twice, or under an id that was not in an answer."""
     names = Counter(str(read(each, "userName")).casefold() for each in people.values())
     ours = {person.values(False)["userPrincipalName"].casefold() for person in job.directory.people.values()}
     for name in sorted(name for name, times in names.items() if times > 1 and name in ours):

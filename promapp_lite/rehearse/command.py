@@ -39,7 +39,7 @@ def rehearse(**options: Any) -> None:
     and in its form. After each cycle the target is read back and compared with the source; at the end,
     everything that was created is deleted. Without URL an appliance is started for the rehearsal alone.
 
-    The report ends with what is now proved, or with what to do next.
+    The report ends with what has been shown, or with what to do next.
 
     Exit code: 0 everything is in order, 1 something failed or differs, 2 wrong usage.
     """
@@ -103,7 +103,7 @@ def check_usage(options: dict[str, Any]) -> None:
         raise click.UsageError("give the Secret Token: PROMAPP_LITE_TOKEN, --token or --token-stdin")
     if options["insecure"]:
         click.echo(
-            "Warning: --insecure: the certificate is not checked, anybody in between can read the token.",
+            "Warning: --insecure: the certificate is not checked, anyone in between can read the token.",
             err=True,
         )
 

@@ -5,7 +5,7 @@ MEANING = {
     "NotScim": "Test Connection fails: answers must be SCIM in JSON.",
     "FilterIgnored": "Entra would take a stranger for the person it looks for.",
     "FilterCaseSensitive": "A person whose user name changes its letter case is not found, then "
-    "refused as a conflict, every cycle anew.",
+    "refused as a conflict, in every cycle.",
     "InactiveHidden": "A disabled person is not found, so a returning one becomes a conflict.",
     "DoubledObjects": "Entra stops with DuplicateTargetEntries.",
     "DuplicateAccepted": "Nothing keeps a retried request from making the same person twice.",
@@ -22,8 +22,8 @@ MEANING = {
     "MembersKept": "People keep what the group no longer gives them.",
     "MembersDoubled": "A redundant add must change nothing.",
     "DeletedMembersKept": "A remark: Entra does not clean up after a deleted person.",
-    "PagingBroken": "Whoever reads the list page by page misses people.",
-    "ListIncomplete": "Whoever reads the list misses people.",
+    "PagingBroken": "A client that reads the list page by page misses people.",
+    "ListIncomplete": "A client that reads the list misses people.",
     "NotIdempotent": "Entra sends the same changes in every evaluation.",
     "ConflictMisnamed": "Entra reports something else than the EntryConflict it is.",
 }

@@ -8,18 +8,18 @@ from promapp_lite.rehearse.protocol.errors import explanation
 from promapp_lite.rehearse.run import Outcome
 
 SHOWN = 15
-# Ids, filter values and lists of ids: what tells two messages of one kind apart.
+# Ids, filter values and lists of ids: what differs between messages of one kind.
 PARTICULAR = re.compile(
     r"(?<=/Users/)[\w-]+|(?<=/Groups/)[\w-]+|\b[0-9a-f]{8}-?[0-9a-f-]{20,}\b"
     r"|(?<= eq \")[^\"]+|\([^)]*, …\)|(?<=operation )\d+"
 )
-PROVED = """\
-Proved: this machine reaches the URL, the token may read and write, and the
+VERIFIED = """\
+Shown: this machine reaches the URL, the token can read and write, and the
 endpoint handles what Entra sends.
 Next: enter this URL and token in Entra and choose Test Connection."""
-NOT_PROVED = """\
-Not proved yet: that Entra can provision to this endpoint.
-Next: correct what stands above, from the top, and rehearse again."""
+NOT_SHOWN = """\
+Not shown yet: that Entra can provision to this endpoint.
+Next: fix what is listed above, from the top, and rehearse again."""
 STOPPED = "Next: rehearse again and let it finish."
 
 
@@ -83,7 +83,7 @@ def verdict(outcome: Outcome) -> str:
 
 
 def next_step(outcome: Outcome) -> str:
-    """What is proved now, and what to do next."""
+    """What has been shown, and what to do next."""
     if outcome.ok:
-        return PROVED
-    return STOPPED if outcome.stopped else NOT_PROVED
+        return VERIFIED
+    return STOPPED if outcome.stopped else NOT_SHOWN

@@ -35,8 +35,8 @@ MAPPING = "Provisioning → Attribute mapping"
 LIST = "Show advanced options → Edit attribute list"
 TRY = "then try it with Provision on demand"
 RENEW = (
-    "Create a token below My Profile, Access Tokens, and paste it as Secret Token in Provisioning → Admin "
-    "Credentials. Then press Test Connection."
+    "Create a token under My Profile, Access Tokens, and paste it as Secret Token under Provisioning in "
+    "Azure. Then choose Test Connection."
 )
 FILTER = "The filter cannot be read:"
 SHOWN = "The filter is: {filter}"
@@ -44,7 +44,7 @@ SHOWN = "The filter is: {filter}"
 # Advice that several rows share: (why, change).
 FOREIGN = (
     "The request does not follow the SCIM protocol. Azure AD itself does not send this.",
-    "Nothing in Azure AD: look for a proxy or a script between Azure AD and this server, and correct that.",
+    "Nothing in Azure AD: look for a proxy or a script between Azure AD and this server, and fix it.",
 )
 READER = (
     "A program that reads this directory asked in a way that cannot be answered. Azure AD does not send "
@@ -56,7 +56,7 @@ SEARCH = (
     f'In {MAPPING} match on userName, externalId or emails[type eq "work"].value.',
 )
 TARGET = (
-    "The name of a target attribute in the mapping is not one that SCIM knows how to read.",
+    "The name of a target attribute in the mapping cannot be read as a SCIM path.",
     f"In {MAPPING} delete that line, or correct the target attribute's name under {LIST}. A name looks like "
     'emails[type eq "work"].value or '
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department.",
@@ -71,7 +71,7 @@ MEMBERS = (
     f"In {MAPPING} of groups let members be mapped from members, as Azure AD has it by default.",
 )
 BIG = (
-    "The request holds more than this service takes at once.",
+    "The request holds more than this service accepts.",
     "Usually a group or an attribute with very many values: assign a smaller group, or split it.",
 )
 TYPE = (
@@ -80,7 +80,7 @@ TYPE = (
     "the one that the answer names.",
 )
 SINGLE = (
-    "{attribute} holds one value, and several arrived.",
+    "{attribute} holds one value, and several were sent.",
     f"In {MAPPING} map {{attribute}} from a source attribute with one value, or with an expression such as "
     "Item([source attribute], 1).",
 )
@@ -97,7 +97,7 @@ BULK = (
     "Nothing in Azure AD: correct the program that sends the bulk request.",
 )
 PROBING = (
-    "If you know the address, it is a program with a wrong Secret Token; if not, somebody is trying tokens."
+    "If you know the address, it is a program with a wrong Secret Token; if not, someone is guessing tokens."
 )
 
 REFUSALS = {
@@ -114,25 +114,25 @@ REFUSALS = {
         401,
         None,
         "The request carried no Secret Token.",
-        "Somebody asked without a token of this service. From an address you know it is a program without a "
-        "Secret Token, or a proxy that takes the Authorization header away; from another it is somebody "
-        "trying. Nothing was shown or changed.",
-        "If it is Azure AD, paste the Secret Token again in Provisioning → Admin Credentials and press Test "
-        "Connection. If a proxy stands in front, let it pass the Authorization header on.",
+        "A request came without a token of this service. From an address you know it is a program without a "
+        "Secret Token, or a proxy that removes the Authorization header; from another it is a probe. "
+        "Nothing was shown or changed.",
+        "If it is Azure AD, paste the Secret Token again under Provisioning in Azure and choose Test "
+        "Connection. If there is a proxy in front, make it pass the Authorization header on.",
     ),
     "token_unknown": Refusal(
         401,
         None,
-        "The Secret Token was not made here.",
+        "The Secret Token was not created here.",
         f"{PROBING} Nothing was shown or changed.",
-        "If it is Azure AD, paste the Secret Token again in Provisioning → Admin Credentials and press Test "
+        "If it is Azure AD, paste the Secret Token again under Provisioning in Azure and choose Test "
         "Connection.",
     ),
     "token_revoked": Refusal(
         401,
         None,
         "The access token “{description}” ({hint}…) was revoked on {day}.",
-        "Somebody still uses a token that was revoked. If that is Azure AD, its Test Connection says “You "
+        "A revoked token is still in use. If it is Azure AD that uses it, its Test Connection says “You "
         "appear to have entered invalid credentials”, and it goes into quarantine.",
         RENEW,
     ),
@@ -140,7 +140,7 @@ REFUSALS = {
         401,
         None,
         "The access token “{description}” ({hint}…) expired on {day}.",
-        "Somebody still uses a token that has expired. If that is Azure AD, its Test Connection says “You "
+        "An expired token is still in use. If it is Azure AD that uses it, its Test Connection says “You "
         "appear to have entered invalid credentials”, and it goes into quarantine.",
         RENEW,
     ),
@@ -154,10 +154,10 @@ REFUSALS = {
     "read_only_token": Refusal(
         403,
         None,
-        "This access token may only read (scope scim:read); provisioning needs one with the scope Scim.",
-        "Azure AD uses a token that may only read.",
-        "Create a token with the scope Scim below My Profile, Access Tokens, and paste it as Secret Token in "
-        "Provisioning → Admin Credentials.",
+        "This access token is read-only (scope scim:read); provisioning needs one with the scope Scim.",
+        "Azure AD uses a read-only token.",
+        "Create a token with the scope Scim under My Profile, Access Tokens, and paste it as Secret Token "
+        "under Provisioning in Azure.",
     ),
     # HTTP: what Flask, Werkzeug and Waitress refuse
     "unreadable_request": Refusal(400, None, "The request cannot be read.", *FOREIGN),
@@ -165,41 +165,40 @@ REFUSALS = {
     "unknown_address": Refusal(
         404,
         None,
-        "There is nothing at this address. The Tenant URL ends in /api/scim.",
+        "No such address. The Tenant URL ends in /api/scim.",
         "The address is not part of the SCIM service.",
-        "Copy the Tenant URL from the top of this page into Provisioning → Admin Credentials; it ends in "
-        "/api/scim.",
+        "Copy the Tenant URL from the top of this page to Provisioning in Azure; it ends in /api/scim.",
     ),
-    "wrong_method": Refusal(405, None, "This method is not allowed here.", *FOREIGN),
+    "wrong_method": Refusal(405, None, "Method not allowed.", *FOREIGN),
     "body_too_large": Refusal(
         413,
         None,
         f"The body is larger than {limits.BODY // limits.MIB} MiB.",
-        "One request holds more than this service takes at once.",
+        "One request is larger than this service accepts.",
         f"In {MAPPING} leave out attributes that hold pictures or long texts.",
     ),
-    "address_too_long": Refusal(414, None, "The address is too long.", *SEARCH),
+    "address_too_long": Refusal(414, None, "The URL is too long.", *SEARCH),
     "headers_too_large": Refusal(
         431,
         None,
         f"The header block is larger than {limits.HEADERS // limits.KIB} KiB.",
         "Something between Azure AD and this server adds very large headers, such as cookies.",
-        "Nothing in Azure AD: look at the proxy in front of this server.",
+        "Nothing in Azure AD: check the proxy in front of this server.",
     ),
     "unsupported_coding": Refusal(501, None, "The Transfer-Encoding is not supported: {problem}.", *FOREIGN),
     "database_unavailable": Refusal(
         503,
         None,
-        "The data cannot be written just now, the disk may be full; nothing was changed. Try again.",
-        "The database could not be written: the disk may be full, or the file damaged.",
+        "The database cannot be written, perhaps because the disk is full. Nothing was changed. Try again.",
+        "The database could not be written: the disk may be full, or the file may be damaged.",
         "Nothing in Azure AD, which tries again by itself: run promapp-lite doctor on the server.",
     ),
     "internal_error": Refusal(
         500,
         None,
         "Internal error. See the log of promapp-lite.",
-        "promapp-lite made a mistake.",
-        "Nothing in Azure AD, which tries again by itself: the log of promapp-lite tells more.",
+        "This is a bug in promapp-lite.",
+        "Nothing in Azure AD, which tries again by itself: see the log of promapp-lite.",
     ),
     # The body
     "not_json": Refusal(400, "invalidSyntax", "The body is not valid JSON: {problem}.", *FOREIGN),
@@ -247,7 +246,7 @@ REFUSALS = {
         400,
         "invalidValue",
         "{attribute} is required and was empty or missing.",
-        "{attribute} is empty for this object, and it cannot be kept without.",
+        "{attribute} is empty for this object, and it is required.",
         f"In {MAPPING} check the source attribute of {{attribute}}. Where it can be empty use the mapping "
         "type Expression, such as Coalesce([mail], [userPrincipalName]), or a default value.",
     ),
@@ -264,7 +263,7 @@ REFUSALS = {
         400,
         "invalidValue",
         "{attribute} must be true or false; got {value}.",
-        "{attribute} must say True or False, and something else arrived.",
+        "{attribute} must be True or False, and another value was sent.",
         f"In {MAPPING} map {{attribute}} with an expression; active with "
         'Switch([IsSoftDeleted], , "False", "True", "True", "False").',
     ),
@@ -272,7 +271,7 @@ REFUSALS = {
         400,
         "invalidValue",
         "{attribute} must be a date and time such as 2026-11-23T08:15:00Z; got {value}.",
-        "{attribute} is a date and time, and something else arrived.",
+        "{attribute} must be a date and time, and another value was sent.",
         f"In {MAPPING} map {{attribute}} with the expression FormatDateTime([source attribute], , "
         '"yyyyMMddHHmmss.fZ", "yyyy-MM-ddTHH:mm:ssZ").',
     ),
@@ -299,7 +298,7 @@ REFUSALS = {
         400,
         "invalidValue",
         "{attribute} must not begin or end with a space, nor hold control characters.",
-        "The {attribute} has spaces before or after it, or characters that cannot be seen.",
+        "The {attribute} has spaces before or after it, or invisible characters.",
         f"In {MAPPING} map {{attribute}} with the expression StripSpaces([userPrincipalName]), or correct "
         "the value in Microsoft Entra ID.",
     ),
@@ -327,8 +326,8 @@ REFUSALS = {
     "read_only": Refusal(
         400,
         "mutability",
-        "{path} is kept by this service and cannot be changed.",
-        "{path} is kept by this service; nobody can write it.",
+        "{path} is read-only: this service maintains it.",
+        "{path} is maintained by this service; clients cannot write it.",
         f"In {MAPPING} delete the line whose target attribute is {{path}}.",
     ),
     "extension_not_object": Refusal(
@@ -341,7 +340,7 @@ REFUSALS = {
         400,
         "noTarget",
         "No value of {attribute} matches the filter of the path.",
-        "The change names a value that is not there, and what to add cannot be told from its filter.",
+        "The change names a value that does not exist, and its filter does not say which value to add.",
         f"In {MAPPING} check the part in [ ] of the target attribute; it must use eq, {TRY}.",
     ),
     "too_many_comparisons": Refusal(
@@ -389,7 +388,7 @@ REFUSALS = {
         "uniqueness",
         "Another {kind} already has the {attribute} {value!r} (letter case does not count). Match on "
         "{attribute} in the attribute mapping, or change it on one side.",
-        "A {kind} with this {attribute} is already here, and Azure AD did not find it first: it looked by "
+        "A {kind} with this {attribute} already exists, and Azure AD did not find it first: it looked by "
         "another attribute, or two of them carry the same value in Microsoft Entra ID.",
         f"In {MAPPING} of {{kind}}s give {{attribute}} “Match objects using this attribute: Yes” with "
         "matching precedence 1. If two really share the value, change it on one of them.",
@@ -397,17 +396,17 @@ REFUSALS = {
     "not_found": Refusal(
         404,
         None,
-        "{kind} {id} is not here: it was deleted or never made.",
-        "Azure AD remembers an id that is not here any more: it was deleted here, or this data is not the "
-        "data Azure AD provisioned into.",
+        "{kind} {id} does not exist: it was deleted or never created.",
+        "Azure AD remembers an id that no longer exists: it was deleted here, or this is not the data that "
+        "Azure AD provisioned into.",
         "Restore it here under People and groups, Deleted. Or choose Provisioning → Restart provisioning, so "
-        "that Azure AD looks for everybody anew.",
+        "that Azure AD looks for every user again.",
     ),
     "changed_meanwhile": Refusal(
         412,
         None,
         "The resource has changed: it is at version {version} now.",
-        "Somebody else changed it between reading and writing.",
+        "Another client changed it between reading and writing.",
         "Nothing: the next cycle reads it again.",
     ),
     "search_too_slow": Refusal(
@@ -420,7 +419,7 @@ REFUSALS = {
     "wrong_cursor": Refusal(
         400,
         "invalidCursor",
-        "The cursor was not given by this service; begin again with an empty one.",
+        "The cursor was not issued by this service; start again with an empty one.",
         *READER,
     ),
     "cursor_over_both": Refusal(
@@ -433,7 +432,7 @@ REFUSALS = {
     "no_discovery_filter": Refusal(
         403, None, "Schemas, resource types and the configuration cannot be filtered.", *READER
     ),
-    "unknown_schema": Refusal(404, None, "{id} is not known here.", *READER),
+    "unknown_schema": Refusal(404, None, "{id} is unknown.", *READER),
     "no_me": Refusal(501, None, "An access token belongs to no user here, so there is no Me.", *READER),
     "too_many_names": Refusal(
         400, "tooMany", "A request names at most {most} attributes; got {sent:,}.", *READER
@@ -520,9 +519,9 @@ REFUSALS = {
     "unknown_bulk_id": Refusal(
         409,
         "invalidValue",
-        "{reference} was not made before this operation.",
+        "{reference} was not created before this operation.",
         "An operation of a bulk request refers to one that was not carried out.",
-        "Nothing in the attribute mapping: the first failure of the same request tells the cause.",
+        "Nothing in the attribute mapping: the first failure of the same request has the cause.",
     ),
 }
 
@@ -553,7 +552,7 @@ def refuse(code: str, /, **values: Any) -> ScimError:
 
 
 def shortened(value: Any) -> Any:
-    """A value that may be shown: what somebody sent may be as long as a body."""
+    """A value cut to a length that can be shown: what was sent may be as long as a body."""
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{value[: LONGEST - 1]}…"
     return value

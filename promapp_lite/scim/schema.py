@@ -1,7 +1,7 @@
 """The attributes this service knows, as one table.
 
 RFC 7643 §4 (core), §4.3 (enterprise) and §7 (attribute characteristics). What is in no table
-is undeclared: it is stored and returned as sent (Entra maps custom attributes nobody declared).
+is undeclared: it is stored and returned as sent (Entra maps custom attributes that are not declared).
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from promapp_lite.scim.schema import Attribute
 
 BOOLEANS = {"true": True, "false": False}
 LIMITED = {"userName": limits.NAME, "externalId": limits.NAME}
-SHOWN = 80  # characters of a value of the wrong type that are told
+SHOWN = 80  # characters of a value of the wrong type that the error shows
 
 
 def coerce(attribute: Attribute, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Connections shared out evenly between the processes."""
+"""Connections distributed evenly over the processes."""
 
 import time
 
@@ -10,7 +10,7 @@ PAUSE = 0.001  # seconds between them
 
 
 class BalancedServer(channels.Server):
-    """A listener that leaves a new connection to a process that holds fewer, if that one takes it soon."""
+    """Listener that lets a less loaded worker accept first."""
 
     board = Board()
     left = 0

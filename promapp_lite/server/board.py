@@ -1,4 +1,4 @@
-"""What the processes of a service tell each other, in memory that all of them share."""
+"""Shared memory of the server's processes: connection counts and heartbeats."""
 
 import mmap
 import time

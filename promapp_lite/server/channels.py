@@ -1,4 +1,4 @@
-"""Connections and listeners, on Waitress' channel and server: deadlines, and a fair share for everybody."""
+"""Connections and listeners, on Waitress's channel and server: deadlines, and fair shares for clients."""
 
 import contextlib
 import errno
@@ -246,7 +246,7 @@ def place(address: Any) -> str:
 
 
 class Server(TcpWSGIServer):
-    """A listener. It accepts everybody: beyond a limit the connection that has waited longest is closed."""
+    """A listener. It accepts every connection; beyond a limit it closes the one that is idle longest."""
 
     accepting = False
     connections = limits.CONNECTIONS  # at most in this process
@@ -269,7 +269,7 @@ class Server(TcpWSGIServer):
             accepted = self.accept()
         except OSError as error:
             if error.errno in NO_ROOM:
-                log.error("no connection can be accepted: %s", error.strerror)
+                log.error("cannot accept connections: %s", error.strerror)
                 self.paused_until = time.monotonic() + PAUSE_SECONDS
             return
         if accepted is None:
@@ -292,7 +292,7 @@ class Server(TcpWSGIServer):
             self.close_one(every, counts.most_common(1)[0][0])
 
     def close_one(self, every: list[Channel], address: str) -> None:
-        """Close the connection of an address that has waited longest and is not being answered."""
+        """Close the connection of an address that is idle longest and is not being answered."""
         waiting = [each for each in every if each.address == address and not each.requests]
         if waiting:
             min(waiting, key=attrgetter("touched")).will_close = True

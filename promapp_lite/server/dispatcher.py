@@ -1,11 +1,11 @@
 """Leader/followers: the thread that waits for requests answers what it reads; a slow one hands leadership on.
 
-After Schmidt, O'Ryan, Kircher, Pyarali and Buschmann, 2000. Handing a request to another thread takes two
-switches of threads and two of the interpreter, which is more than most answers take.
+After Schmidt, O'Ryan, Kircher, Pyarali and Buschmann, 2000. Passing a request to another thread takes two
+context switches and two handovers of the interpreter lock, longer than most answers take.
 
-Three rules keep it alive. A thread that leads never waits for anybody. When all threads are busy a thread in
-reserve leads, and answers only callers that have none: no caller, and no kind of work, holds all threads. A
-process in which nobody leads for STUCK_SECONDS ends, so that another takes its place.
+Three rules keep it alive. The leader never waits for a client, a lock or the disk. When all threads are
+busy, a reserve thread leads and answers only clients that have no request running: no client, and no kind
+of work, holds all threads. A process in which no thread leads for STUCK_SECONDS ends, and is replaced.
 """
 
 import logging
@@ -25,7 +25,7 @@ from promapp_lite.server.shutdown import ShutdownSignal
 log = logging.getLogger("promapp_lite")
 
 READS = ("GET", "HEAD")
-TICK_SECONDS = 0.002  # an answer seen at two ticks costs its thread the leadership
+TICK_SECONDS = 0.002  # a request still running at the second tick hands leadership on
 WRITES = " writes"  # counted beside callers, which are headers and addresses without a leading blank
 WAITING = "waiting"  # what a connection knows of its postponed request
 IDLE_SECONDS = 0.05  # between ticks while nothing comes
@@ -36,11 +36,11 @@ LOOK_SECONDS = 1  # between two looks for connections whose time is up
 
 
 class Dispatcher:
-    """Who leads over the sockets in `channels`, and who may have how many threads."""
+    """Which thread leads over the sockets in `channels`, and how many threads each client may use."""
 
     def __init__(self, channels: dict[int, Any]) -> None:
         self.channels = channels
-        self.leadership = threading.Lock()  # held by whoever leads; released for a leader that is slow
+        self.leadership = threading.Lock()  # held by the leader; released when it is slow
         self.state = threading.Lock()
         self.leader: int | None = None
         self.started = self.answering = self.seen = 0  # requests by number; 0 is none
@@ -49,7 +49,7 @@ class Dispatcher:
         self.stopping = self.ended = False
         self.idle = False  # all threads have ended
         self.fault: BaseException | None = None
-        self.led = time.monotonic()  # when somebody led last
+        self.led = time.monotonic()  # when a thread last led
         self.next_look = 0.0
         self.threads = 1  # without the one in reserve
         self.in_hand = 0  # requests that are being answered
@@ -60,7 +60,7 @@ class Dispatcher:
         self.waiting = threading.BoundedSemaphore()  # threads that may wait for clients to read
 
     def add_task(self, channel: HTTPChannel) -> None:
-        """Do nothing: `Channel.received` answers once it holds no lock."""
+        """No-op; `Channel.received` serves the request once `requests_lock` is released."""
 
     @property
     def leads(self) -> bool:
@@ -70,14 +70,14 @@ class Dispatcher:
     def run(self, threads: int, stop: ShutdownSignal, board: Board) -> None:
         """Serve with so many threads, and one in reserve, until asked to stop; then let them finish.
 
-        While somebody leads, the board is told that this process is alive.
+        While a thread leads, the board records that this process is alive.
         """
         self.threads = threads
         self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
         self.led = time.monotonic()
-        crew = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
-        stand_in = threading.Thread(target=self.stand_in, daemon=True)
-        for each in (*crew, stand_in):
+        workers = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
+        reserve_thread = threading.Thread(target=self.lead_in_reserve, daemon=True)
+        for each in (*workers, reserve_thread):
             each.start()
         try:
             while not (stop.requested or self.fault):
@@ -85,21 +85,21 @@ class Dispatcher:
                 self.watch(board)
         except SystemExit:
             pass
-        self.finish(crew, stand_in)
+        self.finish(workers, reserve_thread)
 
-    def finish(self, crew: list[threading.Thread], stand_in: threading.Thread) -> None:
+    def finish(self, workers: list[threading.Thread], reserve_thread: threading.Thread) -> None:
         """Take nothing new, answer what was asked, end the threads; raise what ended the service."""
         self.stopping = True
         until = time.monotonic() + END_SECONDS
         self.wake()
-        while time.monotonic() < until and not self.fault and any(each.is_alive() for each in crew):
+        while time.monotonic() < until and not self.fault and any(each.is_alive() for each in workers):
             time.sleep(self.tick())
         self.ended = True
         self.needed.set()
         self.wake()
-        for each in (*crew, stand_in):
+        for each in (*workers, reserve_thread):
             each.join(max(0.1, until - time.monotonic()))
-        self.idle = not any(each.is_alive() for each in (*crew, stand_in))
+        self.idle = not any(each.is_alive() for each in (*workers, reserve_thread))
         if self.fault:
             raise self.fault
 
@@ -116,8 +116,8 @@ class Dispatcher:
             self.leadership.acquire()
             self.lead(lambda: True, 0.1 if self.stopping else 1)
 
-    def stand_in(self) -> None:
-        """Lead while all other threads are busy, and nobody else does."""
+    def lead_in_reserve(self) -> None:
+        """Lead while all other threads are busy and none of them leads."""
         self.reserve = threading.get_ident()
         while not self.ended:
             self.needed.wait()
@@ -134,7 +134,7 @@ class Dispatcher:
                 wasyncore.loop(timeout=seconds, map=self.channels, use_poll=True, count=1)
                 self.ended = self.ended or (self.stopping and self.drained())
         except wasyncore.ExitNow:
-            return  # another leads
+            return  # another thread leads
         except BaseException as fault:
             self.fault, self.ended = self.fault or fault, True
         with self.state:
@@ -161,7 +161,7 @@ class Dispatcher:
         return not left and not self.in_hand
 
     def watch(self, board: Board) -> None:
-        """End the process when nobody has led for STUCK_SECONDS: it would never answer again."""
+        """End the process when no thread has led for STUCK_SECONDS: it would never answer again."""
         now = time.monotonic()
         if self.leadership.locked():
             self.led = now

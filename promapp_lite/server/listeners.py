@@ -51,8 +51,8 @@ def listeners(settings: Settings) -> list[Listener]:
     for listener in found:
         if listener.scheme == "http" and not listener.loopback and not settings.behind_proxy:
             raise UserError(
-                f"http://{listener.host}:{listener.port} would carry tokens in the clear to other machines. "
-                f"Listen on http://127.0.0.1:{listener.port}, use an https listener, or say "
-                f"--behind-proxy when a proxy in front does the TLS."
+                f"http://{listener.host}:{listener.port} would send tokens in the clear over the network. "
+                f"Listen on http://127.0.0.1:{listener.port}, use an https listener, or add "
+                f"--behind-proxy if a proxy in front terminates TLS."
             )
     return found

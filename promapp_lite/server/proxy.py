@@ -1,4 +1,4 @@
-"""A proxy in front: whose word about scheme, host and client address is taken."""
+"""Proxy headers on Waitress: X-Forwarded-* is trusted from the proxies in front only."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,13 +11,13 @@ HEADERS = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
 
 
 def behind(app: Application, trusted: list[Network]) -> Application:
-    """The application, told by these proxies who called; what others say about it is dropped unread."""
-    heard = proxy_headers_middleware(app, trusted_proxy="*", trusted_proxy_headers=HEADERS)
-    unheard = proxy_headers_middleware(app)
+    """The application, trusting X-Forwarded-* from these peers only."""
+    trusting = proxy_headers_middleware(app, trusted_proxy="*", trusted_proxy_headers=HEADERS)
+    clearing = proxy_headers_middleware(app)
 
     def choose(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Pass the request on, with or without what the headers say."""
-        chosen = heard if trusts(trusted, environ["REMOTE_ADDR"]) else unheard
+        """Pass the request on, with or without its proxy headers."""
+        chosen = trusting if trusts(trusted, environ["REMOTE_ADDR"]) else clearing
         answer: Iterable[bytes] = chosen(environ, start_response)
         return answer
 

@@ -1,4 +1,4 @@
-"""Serving: the listeners open, the workers run, and an orderly end."""
+"""Running the server: opens the listeners, runs the workers, shuts down in order."""
 
 import functools
 import logging
@@ -39,8 +39,8 @@ WAITRESS: dict[str, Any] = {
     "channel_request_lookahead": 0,
     "backlog": limits.BACKLOG,
     "max_request_header_size": HEADERS,
-    "max_request_body_size": BODY + 1,  # one more, so that the application says it in words
-    "log_socket_errors": False,  # a client that went away is no news
+    "max_request_body_size": BODY + 1,  # one more, so that the application answers it
+    "log_socket_errors": False,  # clients that disconnect are not worth a line
 }
 
 
@@ -69,7 +69,7 @@ class SecureServer(BalancedServer, tls.Server):
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C, then finish the requests in hand; UserError where it cannot begin."""
+    """Serve until SIGTERM or Ctrl-C, then finish running requests; UserError if it cannot start."""
     opened = listeners(settings)
     supervisor.possible(settings.processes)
     store = open_store(settings.data_dir, settings.index)
@@ -78,21 +78,21 @@ def run(settings: Settings) -> None:
         bound = [(listener, listener.bind()) for listener in opened]
         shutdown_signal.install()
         limits.raise_descriptors()
-        tell(settings, shown)
+        log_addresses(settings, shown)
         frozen.follow_starter()
         if settings.processes > 1:
             store.close()
             serve_with_workers(settings, bound, shown)
         else:
             serve_here(settings, store, bound, shown, Board())
-        tell_log(store.path)
+        warn_if_open(store.path)
     log.info("stopped")
 
 
-def tell_log(database: Path) -> None:
-    """Say so where a copy of the database alone would lack what was written last."""
+def warn_if_open(database: Path) -> None:
+    """Warn if a copy of the database file alone would lack the latest writes."""
     if left := sqlite.left_open(database):
-        log.warning("another program has %s open: a copy of it needs %s beside it", database, left)
+        log.warning("another program has %s open: copy %s together with it", database, left)
 
 
 Bound = list[tuple[Listener, socket.socket]]
@@ -105,7 +105,7 @@ def serve_here(
     shown: tls.ServedCertificate | None,
     board: Board,
 ) -> None:
-    """Serve in this process, with the background jobs beside."""
+    """Serve in this process, with the background jobs."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings, store)
     dispatch = dispatcher.Dispatcher({})
@@ -118,7 +118,7 @@ def serve_here(
 
 
 def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertificate | None) -> None:
-    """Serve in several processes that share the doors."""
+    """Serve in several processes that share the listeners."""
     board = Board(settings.processes)
 
     def work(number: int) -> None:
@@ -131,9 +131,9 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
 
 
 def certificate(settings: Settings) -> tls.ServedCertificate:
-    """What https doors show: the given certificate, else the self-signed one, made where it is missing."""
+    """The certificate of the https listeners: the given one, else the self-signed one, created if missing."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
-        raise UserError("--tls-cert and --tls-key go together.")
+        raise UserError("--tls-cert and --tls-key must be given together.")
     if settings.tls_cert and settings.tls_key:
         return tls.ServedCertificate(certificates.Certificate(settings.tls_cert, settings.tls_key))
     return tls.ServedCertificate(
@@ -141,19 +141,21 @@ def certificate(settings: Settings) -> tls.ServedCertificate:
     )
 
 
-def tell(settings: Settings, shown: tls.ServedCertificate | None) -> None:
-    """Say where the doors are and what to paste into the Azure portal."""
+def log_addresses(settings: Settings, shown: tls.ServedCertificate | None) -> None:
+    """Log the listeners, the certificate and the Tenant URL."""
     for url in settings.listen:
         log.info("listening on %s", url)
     if shown:
         log.info("certificate %s, SHA-256 %s", shown.certificate.cert, shown.certificate.fingerprint)
     if settings.behind_proxy and not settings.url:
-        log.warning("behind a proxy, say --url https://its.name: Tenant URL and locations begin with it")
+        log.warning(
+            "--behind-proxy without --url: the Tenant URL and every location need the public https://host"
+        )
     log.info("Tenant URL: %s", settings.tenant_url)
 
 
 def application(app: Flask, settings: Settings) -> trusted_proxies.Application:
-    """The application as the doors call it."""
+    """The application as the listeners call it."""
     if settings.behind_proxy:
         return proxy.behind(app, trusted_proxies.networks(settings.trusted_proxy))
     return app
@@ -169,7 +171,7 @@ def loop(
     stop: ShutdownSignal = shutdown_signal,
     admits: Callable[[str], bool] = bool,
 ) -> None:
-    """Run one Waitress loop over all doors; `dispatch.channels` is what is open, the doors first."""
+    """Run one Waitress loop over all listeners; `dispatch.channels` holds what is open, listeners first."""
     channels, board = dispatch.channels, board or Board()
     for listener, sock in bound:
         server = SERVERS[listener.scheme](
@@ -198,7 +200,7 @@ def loop(
 
 
 def adjustments(settings: Settings, listener: Listener, sock: socket.socket) -> Adjustments:
-    """Waitress' settings for one door; what proxies say is cleared unless `proxy` judges it."""
+    """Waitress's settings for one listener; proxy headers are cleared unless `proxy` handles them."""
     return Adjustments(
         threads=settings.threads,
         sockets=[sock],

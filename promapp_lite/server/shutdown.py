@@ -9,7 +9,7 @@ log = logging.getLogger("promapp_lite")
 
 
 class ShutdownSignal:
-    """What SIGTERM and Ctrl-C do: end the main loop; the threads finish what they have.
+    """The handler of SIGTERM and Ctrl-C: ends the main loop; running requests finish.
 
     `requested` outlives an exception that CPython drops, as it does with one raised in a finalizer.
     """

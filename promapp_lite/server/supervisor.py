@@ -30,7 +30,7 @@ END_SECONDS = 30  # that workers have to finish what they have in hand
 def possible(count: int) -> None:
     """UserError for several processes where the system cannot fork."""
     if count > 1 and not hasattr(os, "fork"):
-        raise UserError("Several processes are for Linux and macOS; leave out --processes here.")
+        raise UserError("--processes needs Linux or macOS; leave it out on this system.")
 
 
 def run(board: Board, work: Callable[[int], None], listening: Sequence[socket.socket]) -> None:
@@ -67,7 +67,7 @@ class Workers:
             pass
         end(dict.fromkeys(self.running, 0), listening)
         if self.failed >= MOST_FAILURES:
-            raise UserError("Worker processes die as soon as they have begun; the log above says why.")
+            raise UserError("Worker processes keep ending right after they start; see the log above.")
 
     def add(self, number: int) -> None:
         """Start a worker for a line of the board."""
@@ -78,7 +78,9 @@ class Workers:
         """End the workers that have not been alive for SILENT_SECONDS: stopped, or stuck for good."""
         for worker, (number, _) in self.running.items():
             if self.board.silent(number) > SILENT_SECONDS:
-                log.error("worker process %d has not answered for %d seconds", worker, SILENT_SECONDS)
+                log.error(
+                    "worker process %d has not responded for %d seconds, killing it", worker, SILENT_SECONDS
+                )
                 os.kill(worker, signal.SIGKILL)
 
     def replace_dead(self) -> None:
@@ -150,5 +152,5 @@ def start(work: Callable[[], None], alive: int, ended: int) -> int:
 
 def follow(alive: int) -> None:
     """Wait for the end of the parent, then end as on SIGTERM."""
-    os.read(alive, 1)  # returns when nobody holds the other end any more
+    os.read(alive, 1)  # returns when the parent's end is closed
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""TLS on Waitress: what an https door shows, and how its connections read and write.
+"""TLS on Waitress: the certificate of an https listener, and reading and writing on its connections.
 
-Waitress knows no TLS, but a channel reads and writes in two places, so a subclass is enough and costs next
-to nothing: the same requests a second as plain, where a relay in front halved them.
+Waitress has no TLS, but a channel reads and writes in two places, so a subclass is enough and costs next to
+nothing: as many requests a second as over plain HTTP, where a relay in front halved them.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ log = logging.getLogger("promapp_lite")
 
 RECORD = 16 * 1024  # a smaller read would leave decrypted bytes inside OpenSSL, where poll cannot see them
 CHUNK = 64 * 1024
-LOOK_SECONDS = 2  # how often a changed certificate is looked for
+LOOK_SECONDS = 2  # between checks for a changed certificate
 
 
 class ServedCertificate:
-    """The certificate a door shows now: read again when its files change, kept while they cannot be read."""
+    """The certificate of a listener, reloaded when its files change."""
 
     def __init__(self, certificate: Certificate) -> None:
         """UserError where the files cannot be used."""
@@ -43,26 +43,28 @@ class ServedCertificate:
         return self.context
 
     def look(self) -> None:
-        """Take changed files; where they cannot be used say so, once, and go on with what there is."""
+        """Load changed files; log once when they cannot be used, and keep the previous certificate."""
         try:
             stamps = self.certificate.stamps()
             if stamps == self.stamps:
                 return
             self.context, self.stamps, self.fault = self.certificate.context(), stamps, ""
-            log.info("certificate read again, SHA-256 %s", self.certificate.fingerprint)
+            log.info("certificate reloaded, SHA-256 %s", self.certificate.fingerprint)
         except (OSError, ValueError) as error:
             if str(error) != self.fault:
-                log.error("%s cannot be used, the one before goes on: %s", self.certificate.cert, error)
+                log.error(
+                    "cannot load %s, the previous certificate stays in use: %s", self.certificate.cert, error
+                )
             self.fault = str(error)
 
 
 class Server(channels.Server):
-    """An https door."""
+    """An https listener."""
 
     shown: ServedCertificate
 
     def accept(self) -> tuple[ssl.SSLSocket, Any] | None:
-        """The next connection, its handshake still to come; None where it is gone already."""
+        """The next connection, before its handshake; None if it has gone already."""
         accepted = super().accept()
         if accepted is None:
             return None
@@ -78,7 +80,7 @@ class Server(channels.Server):
 
 
 class Channel(channels.Channel):
-    """One connection over TLS. The loop and a worker can both be sending, and OpenSSL takes one at a time."""
+    """One TLS connection. The loop and a worker may both send; OpenSSL allows one at a time."""
 
     secured = False
     handshake_writes = False
@@ -112,7 +114,7 @@ class Channel(channels.Channel):
             self.shake()
 
     def shake(self) -> None:
-        """One step of the handshake; a caller that does not speak TLS is gone."""
+        """One step of the handshake; a client that does not speak TLS is disconnected."""
         self.handshake_writes = False
         try:
             with self.tls:
@@ -126,7 +128,7 @@ class Channel(channels.Channel):
             self.handle_close()
 
     def take(self) -> None:
-        """Hand on the bytes of one record; a record that is not whole yet is no end of the connection."""
+        """Pass on the bytes of one record; an incomplete record is not the end of the connection."""
         try:
             with self.tls:
                 data = self.socket.recv(RECORD)
@@ -154,7 +156,7 @@ class Channel(channels.Channel):
             return 0
 
     def handle_close(self) -> None:
-        """Say close_notify, so that the client can tell an end from a cut, and close."""
+        """Send close_notify, so that the client can tell a close from a truncation, and close."""
         if self.secured:
             self.secured = False
             with contextlib.suppress(OSError, ValueError), self.tls:

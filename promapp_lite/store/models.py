@@ -2,7 +2,7 @@
 
 A resource is its JSON document (`doc`) plus the columns by which it is matched, is unique or is ordered;
 comparison keys are folded (`fold`), what was sent stays to the letter in `doc`. `seq` counts up, so
-that pages ordered by it do not shift when somebody is added.
+that pages ordered by it do not shift when one is added.
 """
 
 from peewee import SQL, AutoField, BooleanField, CompositeKey, IntegerField, Model, Node, TextField
@@ -57,7 +57,7 @@ class Email(Model):
 
 
 class Member(Model):
-    """A membership: a user or group (`member_id`) in a group. Ids may point to nobody yet.
+    """A membership: a user or group (`member_id`) in a group. Ids may not exist yet.
 
     `display` is the name the client sent with it, null when it sent none, as Entra does.
     """
@@ -191,7 +191,7 @@ class Cycle(Model):
 
 
 class Word(Model):
-    """A folded word by which a resource, or an activity row of somebody who is not here, is found.
+    """A folded word by which a resource, or an activity row of a resource that is gone, is found.
 
     `kind` is User, Group or Activity, `seq` counts in that table.
     """

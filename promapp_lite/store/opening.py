@@ -39,7 +39,7 @@ def create(folder: Path) -> Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(folder / DATABASE, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise UserError(f"The data folder {folder} cannot be made: {error.strerror}.") from None
+        raise UserError(f"Cannot create the data folder {folder}: {error.strerror}.") from None
     return open_store(folder)
 
 
@@ -63,9 +63,9 @@ def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:
         ) from None
     except DatabaseError as error:
         store.close()
-        raise UserError(f"{store.path} cannot be opened: {error}. It was left as it is.") from None
+        raise UserError(f"{store.path} cannot be opened: {error}. It was not changed.") from None
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UserError(f"Cannot write to {folder}: {error.strerror}.") from None
     return store
 
 
@@ -88,7 +88,9 @@ def refuse_newer(path: Path, known: list[Migration]) -> None:
     """UserError where the database has been through a migration this program lacks."""
     newer = [each.name for each in known if each.path is None]
     if newer:
-        raise UserError(f"{path} was written by a newer promapp-lite (schema {newer[-1]}): install that one.")
+        raise UserError(
+            f"{path} was written by a newer promapp-lite (schema {newer[-1]}): install that version."
+        )
 
 
 def copy_first(store: Store, known: list[Migration]) -> None:
@@ -106,14 +108,14 @@ def serving_lock(folder: Path) -> FileLock:
     except Timeout:
         raise Busy(f"Another promapp-lite is already serving {folder}.") from None
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UserError(f"Cannot write to {folder}: {error.strerror}.") from None
     return lock
 
 
 def shared_serving_lock(folder: Path) -> object:
     """The lock of a process of another WSGI server, which dies with it; UserError where `serve` holds it.
 
-    Such processes share it, whoever started them: the workers of one gunicorn are one service, and while it
+    Such processes share it: the workers of one gunicorn are one service, and while it
     is replaced by a new one both serve for a while. It keeps off `serve` and `restore`. On Windows there is
     no such lock, and one process a server.
     """
@@ -125,5 +127,5 @@ def shared_serving_lock(folder: Path) -> object:
     except BlockingIOError:
         raise Busy(f"Another promapp-lite is already serving {folder}.") from None
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}.") from None
+        raise UserError(f"Cannot write to {folder}: {error.strerror}.") from None
     return handle

@@ -54,7 +54,7 @@ class Certificate(NamedTuple):
 
 
 def no_password() -> str:
-    """Nobody is there to type one when a service starts."""
+    """Refuse a key with a password: a service cannot ask for one."""
     raise ValueError("the key is protected by a password")
 
 
@@ -108,7 +108,7 @@ def ensure(data_dir: Path, url_host: str | None = None) -> Certificate:
         try:
             make(found, names(url_host))
         except OSError as error:
-            raise UserError(f"{found.cert.parent} cannot be written: {error.strerror}.") from None
+            raise UserError(f"Cannot write to {found.cert.parent}: {error.strerror}.") from None
     return found
 
 

@@ -1,4 +1,4 @@
-"""A double-click: a browser where somebody sits in front, and a window that stays while it is being read."""
+"""Started by double-click: opens a browser on a desktop, and keeps the window open on an error."""
 
 import logging
 import os
@@ -62,7 +62,7 @@ def show(url: str) -> None:
 
 
 def answers(url: str, seconds: float) -> bool:
-    """Whether somebody answers there within these seconds."""
+    """Whether the server answers there within these seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

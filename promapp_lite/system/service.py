@@ -88,7 +88,7 @@ class Step(NamedTuple):
     text: str | None = None
     optional: bool = False
 
-    def told(self) -> str:
+    def description(self) -> str:
         """What it is, for --dry-run."""
         if self.file is None:
             return f"run {shlex.join(self.words)}"
@@ -106,9 +106,9 @@ class Step(NamedTuple):
             else:
                 self.file.write_text(self.text, "utf-16" if self.file.suffix == ".xml" else "utf-8")
         except subprocess.CalledProcessError as error:
-            raise UserError(f"{shlex.join(self.words)} ended with {error.returncode}.") from None
+            raise UserError(f"{shlex.join(self.words)} failed with exit code {error.returncode}.") from None
         except OSError as error:
-            raise UserError(f"{error.filename}: {error.strerror}. Run it as root or administrator.") from None
+            raise UserError(f"{error.filename}: {error.strerror}. Run as root or Administrator.") from None
 
 
 def command(data: Path) -> list[str]:
@@ -133,7 +133,7 @@ def unit(data: Path, user: str, words: Sequence[str], ports: Sequence[int] = ())
 
 
 def quoted(word: str) -> str:
-    """A word as systemd reads it, to whom percent and dollar signs mean something."""
+    """A word quoted for systemd, which expands percent and dollar signs."""
     plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{plain}"' if any(letter in word for letter in " \t\"'\\;") else plain
 
@@ -165,7 +165,7 @@ def install(data: Path, ports: Sequence[int]) -> list[Step]:
 
 
 def uninstall() -> list[Step]:
-    """What ends it and takes it out of the system."""
+    """What stops it and removes it from the system."""
     if sys.platform == "win32":
         return [
             Step(("schtasks", "/end", "/tn", NAME), optional=True),
@@ -179,14 +179,14 @@ def uninstall() -> list[Step]:
 
 
 def status() -> list[Step]:
-    """What tells whether it runs."""
+    """What shows whether it runs."""
     if sys.platform == "win32":
         return [Step(("schtasks", "/query", "/tn", NAME, "/v", "/fo", "list"))]
     return [Step(("systemctl", "--no-pager", "status", NAME))]
 
 
 def owner(data: Path) -> str:
-    """Whose data they are, and as whom the service runs."""
+    """The owner of the data folder; the service runs as that user."""
     import pwd
 
     uid = data.stat().st_uid

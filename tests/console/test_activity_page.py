@@ -191,9 +191,9 @@ def test_a_row_opens(ada, cycle):
     assert "Anna@x" in failure and "409 uniqueness" in failure
     change = ada.get("/?row=3").text
     assert "What changed" in change and "title" in change and "Boss" in change
-    assert "sent what was here already" in ada.get("/?row=4").text
+    assert "sent values that were already here" in ada.get("/?row=4").text
     assert "What was deleted" in ada.get("/?row=8").text
-    assert "as it expects" in ada.get("/?row=1").text
+    assert "as it should" in ada.get("/?row=1").text
 
 
 def test_a_row_leads_to_its_cycle(ada, send, store, cycle):
@@ -202,9 +202,9 @@ def test_a_row_leads_to_its_cycle(ada, send, store, cycle):
     send("POST", "/Users", {"userName": "later"})
     indexer.catch_up(store)
     for row, its in (("7", 1), ("9", 2)):
-        assert re.search(rf'href="/\?cycle={its}#activity"[^>]*>Its cycle', ada.get(f"/?row={row}").text)
+        assert re.search(rf'href="/\?cycle={its}#activity"[^>]*>Open the cycle', ada.get(f"/?row={row}").text)
     send("GET", "/Users", headers={"Authorization": "Bearer wrong"})
-    assert entries.one(store, 10).action == "denied" and "Its cycle" not in ada.get("/?row=10").text
+    assert entries.one(store, 10).action == "denied" and "Open the cycle" not in ada.get("/?row=10").text
 
 
 def test_rows_are_paged(ada, send):
@@ -267,7 +267,7 @@ def test_refused_tokens_cost_few_writes(send, store, monkeypatch):
 
 def test_processes_share_a_row(store):
     """Several processes count in one row."""
-    both = [auth_failures.Denials(store) for _ in range(2)]
+    both = [auth_failures.AuthFailures(store) for _ in range(2)]
     for _ in range(10):
         for counts in both:
             counts.note(Caller("GET", "/api/scim/Users", "10.0.0.1"), None)
@@ -278,7 +278,7 @@ def test_processes_share_a_row(store):
 
 def test_many_addresses_share_a_row(store):
     """From ever new addresses the rows stay few."""
-    counts = auth_failures.Denials(store)
+    counts = auth_failures.AuthFailures(store)
     for number in range(auth_failures.MAX_ADDRESSES + 50):
         counts.note(Caller("GET", "/api/scim/Users", f"10.0.0.{number}"), None)
     counts.flush()
@@ -372,7 +372,7 @@ def test_waiting_is_told(app, store):
     browser = Browser(app)
     answer = browser.sign_in()
     assert answer.status_code == 429 and 0 < int(answer.headers["Retry-After"]) <= 16
-    assert "Wait" in answer.text
+    assert "Too many attempts, try again in" in answer.text
     store.database.execute_sql("UPDATE attempt SET last = ?", (before(seconds=20),))
     assert browser.sign_in().status_code == 303
 
@@ -384,7 +384,7 @@ def test_health_without_backup_and_certificate(ada, store):
     """None yet is said, not guessed."""
     assert disk.last_backup(store) is None
     page = ada.get(headers={"X-Part": "health"}).text
-    assert "None yet" in page and "None here" in page
+    assert "None yet" in page and "None</span>" in page
 
 
 def test_the_last_backup(ada, store):
@@ -418,7 +418,7 @@ def make_certificate(file, days):
 
 
 @pytest.mark.parametrize(
-    ("days", "mark"), [(20, '<span class="bad">ends in 20 days'), (90, "ends in 90 days")]
+    ("days", "mark"), [(20, '<span class="bad">expires in 20 days'), (90, "expires in 90 days")]
 )
 def test_the_certificate(ada, store, days, mark):
     """Its names, whether it is self-signed, and its end."""
@@ -432,7 +432,7 @@ def test_a_broken_certificate(ada, store):
     file = certificates.of(store.path.parent).cert
     file.parent.mkdir()
     file.write_bytes(b"no certificate")
-    assert "None here" in ada.get(headers={"X-Part": "health"}).text
+    assert "None</span>" in ada.get(headers={"X-Part": "health"}).text
 
 
 # Wording
@@ -446,7 +446,7 @@ def test_a_broken_certificate(ada, store):
         (lambda: format.ago(before(hours=1)), "1 hour ago"),
         (lambda: format.ago(before(days=40)), "40 days ago"),
         (lambda: format.ahead(before(days=-3, seconds=-5)), "in 3 days"),
-        (lambda: format.ahead(before(days=3)), "over"),
+        (lambda: format.ahead(before(days=3)), "expired"),
         (lambda: format.span("2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z"), "9 s"),
         (lambda: format.span("2026-01-01T00:00:00Z", "2026-01-01T00:02:05Z"), "2 min 05 s"),
         (lambda: format.span("2026-01-01T00:00:00Z", "2026-01-01T03:04:05Z"), "3 h 04 min"),

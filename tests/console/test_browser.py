@@ -162,13 +162,13 @@ def test_the_tutorial(chromium, server, people):
     assert "tutorial@contoso.com" in page.locator("#activity .event").first.inner_text()
     page.get_by_role("link", name="Revoke Tutorial").click()
     page.wait_for_selector("dialog:modal")
-    assert page.evaluate("document.activeElement.textContent") == "Keep it"
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")
     assert page.evaluate("document.activeElement.textContent").split() == ["Revoke", "Tutorial"]
     page.get_by_role("link", name="Revoke Tutorial").click()
     page.locator("dialog").get_by_role("button", name="Revoke").click()
-    page.get_by_text("The access token was revoked.").wait_for()
+    page.get_by_text("Access token revoked.").wait_for()
     assert call(server, "GET", "/Users", token=secret)[0] == 401
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in").wait_for()
@@ -201,13 +201,13 @@ def test_first_sign_in(chromium, link):
     page.get_by_label("User name").fill("grace")
     page.get_by_label("Password, at least").fill(PASSWORD)
     page.get_by_label("Confirm password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the admin").click()
+    page.get_by_role("button", name="Create admin").click()
     page.get_by_text("Azure AD has not connected yet.").wait_for()
     assert page.locator(".steps li.now").inner_text().startswith("1")
     assert Axe().run(page).violations_count == 0
     assert page.faults == []
     page.goto(link)
-    page.get_by_role("heading", name="This link does not work").wait_for()
+    page.get_by_role("heading", name="This link is not valid").wait_for()
     context.close()
 
 
@@ -306,7 +306,7 @@ def test_hostile_names_everywhere(visit, server, people):
     page.get_by_text("Create Token", exact=True).click()
     page.get_by_label("Description").fill(HOSTILE)
     page.get_by_role("button", name="Create", exact=True).click()
-    page.get_by_text("shown only this once").wait_for()
+    page.get_by_text("shown only once").wait_for()
     for link in ("#people .item >> nth=0", "#activity .event >> nth=0"):
         page.click(link)
         page.wait_for_timeout(150)
@@ -336,7 +336,7 @@ def test_without_script(visit, server, people):
     assert page.get_by_label("Secret Token", exact=True).input_value().startswith("pms_")
     page.get_by_role("link", name="Revoke No script").click()
     page.locator("dialog").get_by_role("button", name="Revoke").click()
-    assert page.get_by_text("The access token was revoked.").is_visible()
+    assert page.get_by_text("Access token revoked.").is_visible()
 
 
 def test_by_keyboard(visit):

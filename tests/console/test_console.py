@@ -177,8 +177,8 @@ def test_wrong_password(stranger):
     answer = stranger.sign_in(password="wrong wrong wrong")
     assert answer.status_code == 401
     assert 'value="ada"' in answer.text and "wrong wrong" not in answer.text
-    assert "The user name or the password is wrong." in answer.text
-    assert "The user name or the password is wrong." in stranger.sign_in(name="nobody").text
+    assert "Wrong user name or password." in answer.text
+    assert "Wrong user name or password." in stranger.sign_in(name="nobody").text
 
 
 def test_many_sign_ins_are_limited(stranger, send, monkeypatch):
@@ -212,7 +212,7 @@ def test_first_admin(app, store):
     page = f"/setup?key={key}"
     fields = {"key": key, "name": "grace", "password": PASSWORD, "again": PASSWORD}
     assert browser.get(page).status_code == 200
-    assert "differ" in browser.post("/setup", page, **fields | {"again": "another password"}).text
+    assert "do not match" in browser.post("/setup", page, **fields | {"again": "another password"}).text
     assert "12 to" in browser.post("/setup", page, **fields | {"password": "short", "again": "short"}).text
     assert browser.post("/setup", page, **fields).status_code == 303
     assert "Signed in as grace." in browser.get().text
@@ -234,9 +234,9 @@ def test_change_password(signed_in, app, store):
     other.sign_in()
     new = {"password": "another good password", "again": "another good password"}
     assert "current password is wrong" in signed_in.post("/password", present="no", **new).text
-    assert "differ" in signed_in.post("/password", present=PASSWORD, **new | {"again": "x"}).text
+    assert "do not match" in signed_in.post("/password", present=PASSWORD, **new | {"again": "x"}).text
     assert signed_in.post("/password", present=PASSWORD, **new).status_code == 303
-    assert "Your password was changed" in signed_in.get("/?done=password").text
+    assert "Password changed" in signed_in.get("/?done=password").text
     assert "Access Tokens" not in other.get().text
     assert Browser(app).sign_in().status_code == 401
     assert Browser(app).sign_in(password="another good password").status_code == 303
@@ -248,7 +248,7 @@ def test_sessions_are_listed_and_ended(signed_in, app, store):
     other.client.environ_base["HTTP_USER_AGENT"] = "Firefox/999 <b>"
     other.sign_in()
     page = signed_in.get().text
-    assert "2 sessions signed in" in page and "Firefox/999 &lt;b&gt;" in page and "This one" in page
+    assert "2 active sessions" in page and "Firefox/999 &lt;b&gt;" in page and "This one" in page
     signed_in.post("/sessions/2/end")
     assert "Access Tokens" not in other.get().text
     store.database.execute_sql("UPDATE session SET admin_id = 99 WHERE id = 1")
@@ -273,7 +273,7 @@ def test_a_token_is_shown_once(signed_in, send):
     [
         ("description", " ", "1 to 200"),
         ("description", "x" * 201, "1 to 200"),
-        ("scope", "admin", "The scope is"),
+        ("scope", "admin", "The scope must be"),
         ("days", "731", "1 to 730"),
         ("days", "-1", "1 to 730"),
         ("days", "", "1 to 730"),
@@ -290,7 +290,7 @@ def test_a_token_that_cannot_be(signed_in, store, field, value, told):
 def test_revoking(signed_in, token, send):
     """The page asks first; the next request with the token is refused."""
     asking = signed_in.get("/?revoke=1").text
-    assert "<dialog open" in asking and re.search(r"autofocus\s*>\s*Keep it", asking)
+    assert "<dialog open" in asking and re.search(r"autofocus\s*>\s*Cancel", asking)
     assert send("GET", "/Users").status == 200
     assert signed_in.post("/tokens/1/revoke").status_code == 303
     assert send("GET", "/Users").status == 401

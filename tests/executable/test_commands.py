@@ -76,7 +76,7 @@ def test_init_twice(ready, tmp_path):
     before = (tmp_path / "data" / "promapp-lite.db").read_bytes()
     result = ready("init", "--password-stdin", input="another password")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ") and "initialised already" in result.stderr
+    assert result.stderr.startswith("Error: ") and "already initialised" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert (tmp_path / "data" / "promapp-lite.db").read_bytes() == before
 
@@ -131,8 +131,8 @@ def test_token_list_and_revoke(ready):
         (("admin", "disable", "nobody"), 1, "no admin"),
         (("admin", "enable", "nobody"), 1, "no admin"),
         (("serve", "--listen", "http://0.0.0.0:1"), 1, "in the clear"),
-        (("serve", "--listen", "ftp://x"), 1, "address to listen on"),
-        (("serve", "--listen", "http://127.0.0.1:99999"), 1, "address to listen on"),
+        (("serve", "--listen", "ftp://x"), 1, "expected an address"),
+        (("serve", "--listen", "http://127.0.0.1:99999"), 1, "expected an address"),
         (("serve", "--threads", "0"), 2, "threads"),
         (("nonsense",), 2, "No such command"),
     ],

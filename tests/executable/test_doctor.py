@@ -54,7 +54,7 @@ def test_every_trouble_has_advice(settings):
 def test_no_data(tmp_path):
     """Then there is nothing else to look at."""
     (only,) = doctor.examine(Settings(tmp_path / "none"))
-    assert (only.level, only.advice) == ("fail", "promapp-lite init")
+    assert (only.level, only.advice) == ("fail", "run promapp-lite init")
 
 
 def test_an_open_folder(settings):
@@ -144,12 +144,12 @@ def test_a_plain_tenant_url(settings):
     assert levels(plain, "Tenant URL") == ["warn"]
 
 
-def test_an_untrusted_tenant_url(settings, app, open_doors):
+def test_an_untrusted_tenant_url(settings, app, open_listeners):
     """A self-signed certificate this machine does not trust: it says where to read on."""
     from promapp_lite.server import tls
 
     shown = tls.ServedCertificate(certificates.of(settings.data_dir))
-    (port,) = open_doors(app, settings, ("https",), shown)
+    (port,) = open_listeners(app, settings, ("https",), shown)
     reached = Settings(settings.data_dir, url=f"https://localhost:{port}", listen=settings.listen)
     ((level, _, advice),) = findings(reached, "Tenant URL")
     assert level == "warn" and "docs/certificate.md" in advice

@@ -183,7 +183,7 @@ def test_kill_and_restart(serve, token):
 
 
 def test_at_rest(serve, run):
-    """What holds the doors and its starter stay below 52 MB (the goal is 45); a second start is refused."""
+    """The server and its starter stay below 52 MB (the goal is 45); a second start is refused."""
     service = serve()
     both = (service.process.pid, child_of(service.process))
     assert sum(resident(pid) for pid in both) <= 52 * 1024

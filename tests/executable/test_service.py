@@ -160,11 +160,11 @@ def test_without_data_it_is_refused(tmp_path):
 
 def test_what_fails_is_told(tmp_path):
     """A command's exit code and a file that cannot be written are one line each; what may fail may."""
-    with pytest.raises(UserError, match="ended with 3"):
+    with pytest.raises(UserError, match="failed with exit code 3"):
         service.Step((sys.executable, "-c", "raise SystemExit(3)")).do()
-    with pytest.raises(UserError, match="administrator"):
+    with pytest.raises(UserError, match="Administrator"):
         service.Step(file=tmp_path / "none" / "x", text="").do()
-    with pytest.raises(UserError, match="administrator"):
+    with pytest.raises(UserError, match="Administrator"):
         service.Step(("no-such-program-here",)).do()
     service.Step((sys.executable, "-c", "raise SystemExit(3)"), optional=True).do()
 

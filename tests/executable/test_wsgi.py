@@ -128,9 +128,9 @@ def test_it_is_a_service_like_serve(served):
     served.send("POST", "/api/scim/Users", {"userName": "zoe"})  # the process that wrote it follows it
     wait_until(lambda: served.rows("SELECT COUNT(*) FROM word WHERE key = 'zoe'") != [(0,)])
     wait_until(lambda: '"path":"/api/scim/Users"' in served.log())
-    wait_until(lambda: "today's copy is" in served.log())
+    wait_until(lambda: "daily copy written to" in served.log())
     assert "Logging error" not in served.log()
-    assert served.log().count("today's copy is") == 1
+    assert served.log().count("daily copy written to") == 1
     (copy,) = (served.folder / backup.FOLDER).iterdir()
     backup.check(copy)
 

@@ -6,17 +6,18 @@ import time
 from waitress.server import TcpWSGIServer
 
 from helpers import free_port
-from promapp_lite.server import channels, dispatcher, listeners, run, shutdown
+from promapp_lite.server import channels, dispatcher, run, shutdown
+from promapp_lite.server.listeners import Listener
 
 
 class Listening:
     """One running loop."""
 
     def __init__(self, app, settings, schemes, shown=None):
-        doors = [listeners.Listener(scheme, "127.0.0.1", free_port()) for scheme in schemes]
-        self.ports = [door.port for door in doors]
+        listeners = [Listener(scheme, "127.0.0.1", free_port()) for scheme in schemes]
+        self.ports = [each.port for each in listeners]
         self.channels = {}
-        bound = [(door, door.bind()) for door in doors]
+        bound = [(each, each.bind()) for each in listeners]
         called = run.application(app, settings)
         self.stop = shutdown.ShutdownSignal()
         self.fault = None
@@ -24,7 +25,7 @@ class Listening:
         facts = (called, settings, bound, shown, self.leading)
         self.thread = threading.Thread(target=self.loop, args=facts, daemon=True)
         self.thread.start()
-        self.servers = self.opened(len(doors))
+        self.servers = self.opened(len(listeners))
 
     def opened(self, count):
         """The servers, once all of them listen."""
@@ -33,7 +34,7 @@ class Listening:
             if len(servers) == count and all(each.accepting for each in servers):
                 return servers
             time.sleep(0.01)
-        raise AssertionError("the doors never opened")
+        raise AssertionError("the listeners never opened")
 
     def loop(self, *facts):
         """Serve; what ended it otherwise than by `close` is kept."""

@@ -57,7 +57,7 @@ def test_it_works(url, target):
     assert result.stderr.startswith(f"Provisioning 12 people and 4 groups to {url} as Entra would, then")
     verdict, proved, _, step = result.stdout.splitlines()[-4:]
     assert verdict.startswith("OK: converged, 0 failures")
-    assert proved.startswith("Proved: ")
+    assert proved.startswith("Shown: ")
     assert step.startswith("Next: ")
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
     assert "initial" in result.stdout
@@ -264,7 +264,7 @@ def test_failures_are_shown_once_a_kind():
     assert "(InternalServerError)" in result.stdout
     assert result.stdout.count("create User") == 1
     assert "\nNOT OK: did not converge" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("Next: correct ")
+    assert result.stdout.splitlines()[-1].startswith("Next: fix ")
 
 
 def test_a_token_that_may_only_read_is_told_at_once():

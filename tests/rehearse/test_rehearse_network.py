@@ -24,7 +24,7 @@ def names(target):
 
 
 def now_and_then(what, percent, writes_only=False, seed=1):
-    """A fate that strikes so many of a hundred requests, after the door is open."""
+    """A fate that strikes so many of a hundred requests, after the listener is open."""
     random = Random(seed)
 
     def fate(number, method, path):

@@ -164,9 +164,9 @@ def test_no_person_is_in_the_metrics(send, metrics):
     assert not [each for each in ("ada", "Ada", made) if each in metrics().text]
 
 
-def test_a_refused_message_has_its_line_too(app, open_doors, lines):
+def test_a_refused_message_has_its_line_too(app, open_listeners, lines):
     """What Waitress refuses before the application sees it is answered and told all the same."""
-    (port,) = open_doors(app, Settings(app.extensions["store"].path.parent), ("http",))
+    (port,) = open_listeners(app, Settings(app.extensions["store"].path.parent), ("http",))
     for sent in (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"nonsense\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", port), 5) as connection:
             connection.sendall(sent)

@@ -42,13 +42,13 @@ class Application:
 
 @pytest.fixture
 def called():
-    """The application behind the door."""
+    """The application behind the listener."""
     return Application()
 
 
 @pytest.fixture
-def door(called, tmp_path):
-    """A door to it with two threads beside the one that waits."""
+def listener(called, tmp_path):
+    """A listener to it with two threads beside the one that waits."""
     opened = Listening(called, Settings(tmp_path, threads=2), ("http",))
     called.leading = opened.leading
     yield opened
@@ -58,10 +58,10 @@ def door(called, tmp_path):
 
 
 @contextlib.contextmanager
-def connected(door, caller=None):
+def connected(listener, caller=None):
     """ask(path) on one connection, of a caller of its own or this one; the body, "" at its end."""
     caller = caller or next(CALLERS)
-    with socket.create_connection(("127.0.0.1", door.ports[0]), 20) as line, line.makefile("rb") as came:
+    with socket.create_connection(("127.0.0.1", listener.ports[0]), 20) as line, line.makefile("rb") as came:
 
         def answer():
             if not came.readline():
@@ -83,23 +83,23 @@ def connected(door, caller=None):
         yield ask
 
 
-def test_one_after_the_other_is_one_thread_s_work(door, called, monkeypatch):
+def test_one_after_the_other_is_one_thread_s_work(listener, called, monkeypatch):
     """Nothing is handed over, on one connection or on several."""
     monkeypatch.setattr(dispatcher.Dispatcher, "tick", lambda leading: 0.01)
     pulled = []
-    monkeypatch.setattr(door.servers[0].trigger, "pull_trigger", lambda: pulled.append(1))
-    with connected(door) as one, connected(door) as two:
+    monkeypatch.setattr(listener.servers[0].trigger, "pull_trigger", lambda: pulled.append(1))
+    with connected(listener) as one, connected(listener) as two:
         for number in range(20):
             assert (one if number % 2 else two)(f"/{number}") == f"/{number}"
     assert len(set(called.threads)) == 1
-    assert called.threads[0] != door.thread.ident, "the main thread hears signals, and no request ends by one"
+    assert called.threads[0] != listener.thread.ident, "the main thread takes signals, not requests"
     assert not pulled, "the leader need not wake itself"
     monkeypatch.undo()
 
 
-def test_nobody_waits_for_a_slow_answer(door, called):
+def test_nobody_waits_for_a_slow_answer(listener, called):
     """The next thread leads while it lasts, and the one after that; then the connection goes on."""
-    with connected(door) as one, connected(door) as two, connected(door) as three:
+    with connected(listener) as one, connected(listener) as two, connected(listener) as three:
         one.send("/slow1")
         assert called.slow.acquire(timeout=10)
         assert three("/a") == "/a"
@@ -112,10 +112,10 @@ def test_nobody_waits_for_a_slow_answer(door, called):
     assert len(set(called.threads)) == 3
 
 
-def test_when_all_are_slow_the_rest_waits(door, called):
+def test_when_all_are_slow_the_rest_waits(listener, called):
     """Three threads and the one in reserve are four answers at once; the fifth comes when one is free."""
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(connected(door)) for _ in range(5)]
+        lines = [stack.enter_context(connected(listener)) for _ in range(5)]
         for number, line in enumerate(lines):
             line.send(f"/slow{number}")
         for _ in range(4):
@@ -125,15 +125,15 @@ def test_when_all_are_slow_the_rest_waits(door, called):
         assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(5)]
 
 
-def test_one_caller_never_has_all_threads(door, called):
+def test_one_caller_never_has_all_threads(listener, called):
     """Its further requests wait, and are answered in the end; another caller is answered meanwhile."""
     with contextlib.ExitStack() as stack:
-        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(8)]
+        greedy = [stack.enter_context(connected(listener, "greedy")) for _ in range(8)]
         for number, line in enumerate(greedy):
             line.send(f"/slow{number}")
         for _ in range(3):
             assert called.slow.acquire(timeout=10)
-        other = stack.enter_context(connected(door))
+        other = stack.enter_context(connected(listener))
         for number in range(20):
             assert other(f"/{number}") == f"/{number}"
         assert not called.slow.acquire(timeout=0.1)
@@ -141,43 +141,43 @@ def test_one_caller_never_has_all_threads(door, called):
         assert [line.answer() for line in greedy] == [f"/slow{number}" for number in range(8)]
 
 
-def test_writes_never_have_all_threads(door, called):
+def test_writes_never_have_all_threads(listener, called):
     """However many callers write, and wait for the disk, somebody can read."""
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(connected(door)) for _ in range(8)]
+        lines = [stack.enter_context(connected(listener)) for _ in range(8)]
         for number, line in enumerate(lines):
             line.send(f"/slow{number}", method="PATCH")
         for _ in range(3):
             assert called.slow.acquire(timeout=10)
-        assert stack.enter_context(connected(door))("/read") == "/read"
+        assert stack.enter_context(connected(listener))("/read") == "/read"
         assert not called.slow.acquire(timeout=0.1)
         called.gate.set()
         assert [line.answer() for line in lines] == [f"/slow{number}" for number in range(8)]
 
 
-def test_a_waiting_request_whose_client_has_gone(door, called):
+def test_a_waiting_request_whose_client_has_gone(listener, called):
     """Is forgotten, and holds up nobody."""
     with contextlib.ExitStack() as stack:
-        greedy = [stack.enter_context(connected(door, "greedy")) for _ in range(5)]
+        greedy = [stack.enter_context(connected(listener, "greedy")) for _ in range(5)]
         for number, line in enumerate(greedy):
             line.send(f"/slow{number}")
         for _ in range(3):
             assert called.slow.acquire(timeout=10)
-        assert stack.enter_context(connected(door))("/x") == "/x"
+        assert stack.enter_context(connected(listener))("/x") == "/x"
         greedy[4].line.close()
         called.gate.set()
         assert [line.answer() for line in greedy[:3]] == [f"/slow{number}" for number in range(3)]
-        assert stack.enter_context(connected(door, "greedy"))("/y") == "/y"
+        assert stack.enter_context(connected(listener, "greedy"))("/y") == "/y"
 
 
-def test_each_request_is_answered_once(door, monkeypatch):
+def test_each_request_is_answered_once(listener, monkeypatch):
     """Though the lead is lost at each moment: whoever has answered leaves the next request to the leader."""
     monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "IDLE_SECONDS", 0.0)
     wrong = []
 
     def go(name):
-        with connected(door) as ask:
+        with connected(listener) as ask:
             for number in range(200):
                 paths = [f"/{name}/{number}/{part}" for part in range(1 + number % 3)]
                 ask.send(*paths)
@@ -192,10 +192,10 @@ def test_each_request_is_answered_once(door, monkeypatch):
     assert not wrong and not any(thread.is_alive() for thread in threads)
 
 
-def test_a_write_holds_up_nobody(door, called, monkeypatch):
+def test_a_write_holds_up_nobody(listener, called, monkeypatch):
     """It may wait for the disk: another thread reads on at once, and the connection goes on afterwards."""
     monkeypatch.setattr(dispatcher.Dispatcher, "tick", lambda leading: 0.01)
-    with connected(door) as one, connected(door) as two:
+    with connected(listener) as one, connected(listener) as two:
         assert (one("/a"), two("/b")) == ("/a", "/b")
         one.send("/slow", method="POST")
         assert called.slow.acquire(timeout=10)
@@ -206,9 +206,9 @@ def test_a_write_holds_up_nobody(door, called, monkeypatch):
     monkeypatch.undo()
 
 
-def test_who_asks_without_end_is_not_always_next(door, called):
+def test_who_asks_without_end_is_not_always_next(listener, called):
     """Connections are answered in turn: one request in between does not wait for hundreds of another's."""
-    with connected(door) as one, connected(door) as two:
+    with connected(listener) as one, connected(listener) as two:
         one.send("/slow", method="POST")
         assert called.slow.acquire(timeout=10)
         one.send(*(f"/{number}" for number in range(300)))
@@ -219,9 +219,9 @@ def test_who_asks_without_end_is_not_always_next(door, called):
         assert called.paths.index("/between") < 150
 
 
-def test_a_reader_who_does_not_read(door):
+def test_a_reader_who_does_not_read(listener):
     """Whoever answers waits for them alone; the leader sends the rest."""
-    with connected(door) as one, connected(door) as two:
+    with connected(listener) as one, connected(listener) as two:
         one.send("/big")
         for number in range(5):
             assert two(f"/{number}") == f"/{number}"
@@ -230,24 +230,24 @@ def test_a_reader_who_does_not_read(door):
 
 
 @pytest.mark.parametrize("path", ["/big", "/some", "BAD"])
-def test_many_who_never_read(door, path):
+def test_many_who_never_read(listener, path):
     """They ask for more than the output may hold, again and again; everybody else is answered."""
     asked = b"A /\r\n\r\n" * 1000 if path == "BAD" else HEAD.format("GET", path, "x").encode() * 70
     with contextlib.ExitStack() as stack:
         for _ in range(12):
-            line = stack.enter_context(socket.create_connection(("127.0.0.1", door.ports[0]), 20))
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", listener.ports[0]), 20))
             line.sendall(asked)
-        with connected(door) as ask:
+        with connected(listener) as ask:
             for number in range(20):
                 assert ask(f"/{number}") == f"/{number}"
-    with connected(door) as ask:
+    with connected(listener) as ask:
         assert ask("/after") == "/after"
 
 
-def test_a_client_that_reads_late_gets_every_answer(door):
+def test_a_client_that_reads_late_gets_every_answer(listener):
     """Requests behind one whose answer is unsent wait, and none is lost or doubled."""
     paths = ["/some", *(f"/{number}" for number in range(500)), "/some", "/last"]
-    with connected(door) as one, connected(door) as two:
+    with connected(listener) as one, connected(listener) as two:
         one.send(*paths)
         assert two("/meanwhile") == "/meanwhile"
         assert [one.answer()[:5] for _ in paths] == [
@@ -255,77 +255,78 @@ def test_a_client_that_reads_late_gets_every_answer(door):
         ]
 
 
-def test_who_reads_nothing_is_given_up(door, called, monkeypatch):
+def test_who_reads_nothing_is_given_up(listener, called, monkeypatch):
     """A thread waits for a client only so long."""
     monkeypatch.setattr(channels, "READ_SECONDS", 0.05)
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.05)
-    with connected(door) as one, connected(door) as two:
+    with connected(listener) as one, connected(listener) as two:
         one.send("/big")
         for _ in range(500):
-            if called.threads and len(door.servers[0].active_channels) < 2:
+            if called.threads and len(listener.servers[0].active_channels) < 2:
                 break
             time.sleep(0.02)
         assert len(one.answer()) < 40_000_000
         assert two("/after") == "/after"
 
 
-def test_an_idle_client_that_has_not_read_is_ended(door, called, monkeypatch):
+def test_an_idle_client_that_has_not_read_is_ended(listener, called, monkeypatch):
     """Its connection can never be written to again, so nothing waits for that."""
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(limits, "GRACE_SECONDS", 0)
-    with connected(door) as one:
+    with connected(listener) as one:
         one.send("/some")
         for _ in range(500):
-            if called.threads and all(not each.requests for each in door.servers[0].active_channels.values()):
+            channels = listener.servers[0].active_channels.values()
+            if called.threads and all(not each.requests for each in channels):
                 break
             time.sleep(0.02)
         for _ in range(500):
-            if not door.servers[0].active_channels:
+            if not listener.servers[0].active_channels:
                 break
-            door.servers[0].trigger.pull_trigger()
+            listener.servers[0].trigger.pull_trigger()
             time.sleep(0.02)
-        assert not door.servers[0].active_channels
+        assert not listener.servers[0].active_channels
 
 
-def test_a_process_that_nobody_leads_ends(door, called, monkeypatch):
+def test_a_process_that_nobody_leads_ends(listener, called, monkeypatch):
     """It would never answer again; what started it starts another."""
     monkeypatch.setattr(dispatcher, "STUCK_SECONDS", 0.3)
     monkeypatch.setattr(dispatcher, "END_SECONDS", 0.1)
     before = threading.active_count() - 5  # the loop and its four threads
     with contextlib.ExitStack() as stack:
         for number in range(4):
-            stack.enter_context(connected(door)).send(f"/slow{number}")
-        door.thread.join(10)
-        assert not door.thread.is_alive()
-    assert "stuck" in str(door.fault)
-    door.fault = None
+            stack.enter_context(connected(listener)).send(f"/slow{number}")
+        listener.thread.join(10)
+        assert not listener.thread.is_alive()
+    assert "stuck" in str(listener.fault)
+    listener.fault = None
     called.gate.set()
     for _ in range(500):
         if threading.active_count() == before:
             break
         time.sleep(0.02)
-    wasyncore.close_all(door.channels)
+    wasyncore.close_all(listener.channels)
 
 
-def test_a_closing_answer_drops_what_is_behind_it(door, caplog):
+def test_a_closing_answer_drops_what_is_behind_it(listener, caplog):
     """And the next connection is served."""
-    with connected(door) as ask:
+    with connected(listener) as ask:
         ask.line.sendall(
             b"GET /one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             + HEAD.format("GET", "/two", "x").encode()
         )
         assert (ask.answer(), ask.answer()) == ("/one", "")
-    with connected(door) as ask:
+    with connected(listener) as ask:
         assert ask("/three") == "/three"
     assert not caplog.records
 
 
-def test_a_thread_outlives_a_fault(door, caplog):
+def test_a_thread_outlives_a_fault(listener, caplog):
     """What goes wrong in one request ends its connection, not the thread; even SystemExit."""
     for _ in range(5):
-        with connected(door) as ask:
+        with connected(listener) as ask:
             assert ask("/fault") == ""
-    with connected(door) as ask:
+    with connected(listener) as ask:
         assert ask("/x") == "/x"
     assert caplog.text.count("answering <") == 5
 

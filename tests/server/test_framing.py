@@ -73,10 +73,10 @@ def application(environ, start):
 
 
 @pytest.fixture(params=["http", "https"])
-def line(request, tmp_path, open_doors):
+def line(request, tmp_path, open_listeners):
     """A connection to a listener over that application, plain or TLS."""
     shown = tls.ServedCertificate(certificates.ensure(tmp_path)) if request.param == "https" else None
-    (port,) = open_doors(application, Settings(tmp_path, threads=2), (request.param,), shown)
+    (port,) = open_listeners(application, Settings(tmp_path, threads=2), (request.param,), shown)
     made = socket.create_connection(("127.0.0.1", port), 10)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if shown:

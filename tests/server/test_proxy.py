@@ -101,13 +101,13 @@ def test_what_is_no_address_is_refused(wrong):
 
 
 def test_without_the_option_nobody_is_believed(tmp_path, app):
-    """Without --behind-proxy the application stands as it is, and the door clears the headers."""
+    """Without --behind-proxy the application stands as it is, and the listener clears the headers."""
     settings = Settings(tmp_path)
     assert run.application(app, settings) is app
-    door = Listener("http", "127.0.0.1", free_port())
-    with door.bind() as bound:
-        assert run.adjustments(settings, door, bound).clear_untrusted_proxy_headers
-        assert not run.adjustments(behind(tmp_path), door, bound).clear_untrusted_proxy_headers
+    listener = Listener("http", "127.0.0.1", free_port())
+    with listener.bind() as bound:
+        assert run.adjustments(settings, listener, bound).clear_untrusted_proxy_headers
+        assert not run.adjustments(behind(tmp_path), listener, bound).clear_untrusted_proxy_headers
 
 
 @pytest.mark.parametrize("count", ["", " ", "nonsense", "1.2.3.4:99", "2001:db8::1"])
@@ -161,13 +161,13 @@ FORGED = {
 
 
 @pytest.fixture(params=PROXIED)
-def fronted(request, tmp_path, store, open_doors, open_path):
+def fronted(request, tmp_path, store, open_listeners, open_path):
     """fronted(method, path, body): through a real proxy from 127.0.0.2, with forged headers."""
     program = needs(request.param)
     settings = replace(behind(store.path.parent), url="https://scim.example.org")
     app = create_app(settings, store)
     open_path("/who", who, app)
-    front, (back,) = free_port(), open_doors(app, settings, ("http",))
+    front, (back,) = free_port(), open_listeners(app, settings, ("http",))
     template, words = PROXIED[request.param]
     shown = certificates.ensure(tmp_path)
     file = tmp_path / "proxy.conf"

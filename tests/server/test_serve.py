@@ -260,7 +260,7 @@ def test_the_stop_names_a_log_that_stays(process, tmp_path):
         write_some(url, token)
         started.send_signal(signal.SIGTERM)
         assert started.wait(15) == 0
-    assert f"{file}-wal beside it" in started.stderr.read()
+    assert f"{file}-wal together with it" in started.stderr.read()
 
 
 @pytest.mark.parametrize("words", [["init", "--password-stdin"], ["token", "create", "--description", "x"]])
@@ -289,18 +289,18 @@ def test_a_command_leaves_one_file(tmp_path, words):
         ("http://127.0.0.1/path", "address"),
     ],
 )
-def test_doors_that_stay_shut(tmp_path, listen, why):
+def test_listeners_that_are_refused(tmp_path, listen, why):
     """Plain http opens on loopback only; other texts are no addresses."""
     with pytest.raises(UserError, match=why):
         listeners(Settings(tmp_path, listen=(listen,)))
 
 
-def test_doors(tmp_path):
+def test_listeners(tmp_path):
     """Loopback in any spelling, and any address behind a proxy."""
     listen = ("http://127.0.0.1:1", "http://[::1]:2", "http://localhost:3")
-    assert [door.port for door in listeners(Settings(tmp_path, listen=listen))] == [1, 2, 3]
-    (door,) = listeners(Settings(tmp_path, listen=("http://192.0.2.1",), behind_proxy=True))
-    assert door == Listener("http", "192.0.2.1", 80)
+    assert [each.port for each in listeners(Settings(tmp_path, listen=listen))] == [1, 2, 3]
+    (found,) = listeners(Settings(tmp_path, listen=("http://192.0.2.1",), behind_proxy=True))
+    assert found == Listener("http", "192.0.2.1", 80)
 
 
 def test_a_taken_port(server):
@@ -310,9 +310,9 @@ def test_a_taken_port(server):
         Listener("http", address.hostname, address.port).bind()
 
 
-def test_an_answer_is_one_packet(app, open_doors, store, token):
+def test_an_answer_is_one_packet(app, open_listeners, store, token):
     """Head and body leave together; the head alone where there is no body."""
-    (port,) = open_doors(app, Settings(store.path.parent), ("http",))
+    (port,) = open_listeners(app, Settings(store.path.parent), ("http",))
     bearer = f"Authorization: Bearer {token}\r\nHost: x\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         for line in (b"GET /healthz HTTP/1.1\r\n", b"GET /api/scim/Users HTTP/1.1\r\n"):

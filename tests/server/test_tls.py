@@ -1,4 +1,4 @@
-"""https doors: both TLS versions, certificates that change, and clients that are slow, silent or rude."""
+"""https listeners: both TLS versions, certificates that change, and clients that are slow, silent or rude."""
 
 import contextlib
 import http.client
@@ -24,13 +24,13 @@ def certificate(tmp_path):
 
 
 @pytest.fixture
-def door(certificate, app, monkeypatch, open_doors):
-    """A running https door over the application; `door.plain` is the port of a plain one beside it."""
+def listener(certificate, app, monkeypatch, open_listeners):
+    """A running https listener over the application; `plain` is the port of an http one beside it."""
     monkeypatch.setattr(tls, "LOOK_SECONDS", 0)
     monkeypatch.setitem(channels.DEADLINES, "handshake", 1)
     monkeypatch.setattr(dispatcher, "LOOK_SECONDS", 0.2)
     settings = Settings(app.extensions["store"].path.parent)
-    port, plain = open_doors(app, settings, ("https", "http"), tls.ServedCertificate(certificate))
+    port, plain = open_listeners(app, settings, ("https", "http"), tls.ServedCertificate(certificate))
     return SimpleNamespace(port=port, plain=plain, certificate=certificate)
 
 
@@ -43,13 +43,13 @@ def trusting(certificate, version=None):
 
 
 @pytest.fixture
-def connect(door):
+def connect(listener):
     """connect(version=None): a connection that checks certificate and name; all are closed at the end."""
     with contextlib.ExitStack() as stack:
 
         def connect(version=None):
-            context = trusting(door.certificate, version)
-            made = http.client.HTTPSConnection("localhost", door.port, timeout=10, context=context)
+            context = trusting(listener.certificate, version)
+            made = http.client.HTTPSConnection("localhost", listener.port, timeout=10, context=context)
             return stack.enter_context(contextlib.closing(made))
 
         yield connect
@@ -62,13 +62,13 @@ def healthy(connection):
     return answer.status == 200 and json.loads(answer.read())["status"] == "ok"
 
 
-def test_it_works(door, connect):
-    """The door answers over TLS to a client that checks certificate and host name."""
+def test_it_works(listener, connect):
+    """The listener answers over TLS to a client that checks certificate and host name."""
     assert healthy(connect())
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_both_versions(door, version, connect):
+def test_both_versions(listener, version, connect):
     """TLS 1.2, which Entra speaks, and 1.3."""
     connection = connect(ssl.TLSVersion[version])
     assert healthy(connection)
@@ -76,18 +76,18 @@ def test_both_versions(door, version, connect):
     assert "GCM" in connection.sock.cipher()[0] or "CHACHA20" in connection.sock.cipher()[0]
 
 
-def test_older_versions_are_refused(door):
+def test_older_versions_are_refused(listener):
     """TLS 1.1 gets no handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with pytest.warns(DeprecationWarning):
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", door.port), 5) as raw:
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", listener.port), 5) as raw:
         context.wrap_socket(raw, server_hostname="localhost")
 
 
-def test_keep_alive(door, connect):
+def test_keep_alive(listener, connect):
     """Many requests on one connection, and the connection stays."""
     connection = connect()
     assert healthy(connection)
@@ -96,7 +96,7 @@ def test_keep_alive(door, connect):
     assert connection.sock is first
 
 
-def test_large_answers_come_whole(door, open_path, connect):
+def test_large_answers_come_whole(listener, open_path, connect):
     """20 MB through one connection, byte for byte, and a client that reads slowly gets them too."""
     sent = bytes(range(256)) * 4096 * 20
 
@@ -112,7 +112,7 @@ def test_large_answers_come_whole(door, open_path, connect):
     assert healthy(connection)
 
 
-def test_large_bodies_come_whole(door, open_path, connect):
+def test_large_bodies_come_whole(listener, open_path, connect):
     """20 MB of bodies on one connection, 1 MB each, arrive as they were sent."""
     open_path("/echo", echo, methods=["POST"])
     connection = connect()
@@ -129,7 +129,7 @@ def echo():
     return request.get_data()
 
 
-def test_a_body_byte_by_byte(door, connect):
+def test_a_body_byte_by_byte(listener, connect):
     """A request in records of one byte is one request."""
     connection = connect()
     connection.connect()
@@ -138,7 +138,7 @@ def test_a_body_byte_by_byte(door, connect):
     assert connection.sock.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_pipelined_requests_are_all_answered(door, connect):
+def test_pipelined_requests_are_all_answered(listener, connect):
     """Several requests in one record are answered in order."""
     connection = connect()
     connection.connect()
@@ -150,9 +150,9 @@ def test_pipelined_requests_are_all_answered(door, connect):
         got += more
 
 
-def test_half_open_connections_do_no_harm(door, connect):
+def test_half_open_connections_do_no_harm(listener, connect):
     """200 connections that never shake hands: others are served within 2 s, and they are dropped."""
-    silent = [socket.create_connection(("127.0.0.1", door.port), 5) for _ in range(200)]
+    silent = [socket.create_connection(("127.0.0.1", listener.port), 5) for _ in range(200)]
     begun = time.monotonic()
     assert healthy(connect())
     assert time.monotonic() - begun < 2
@@ -163,10 +163,10 @@ def test_half_open_connections_do_no_harm(door, connect):
 
 
 @pytest.mark.parametrize("scheme", ["plain", "port"])
-def test_slow_and_idle_clients_do_no_harm(door, scheme, connect):
+def test_slow_and_idle_clients_do_no_harm(listener, scheme, connect):
     """S9: 150 half-sent, idle and never-reading connections, and a request is answered within 2 s."""
-    port = getattr(door, scheme)
-    context = trusting(door.certificate)
+    port = getattr(listener, scheme)
+    context = trusting(listener.certificate)
     with contextlib.ExitStack() as stack:
         for number in range(150):
             each = socket.create_connection(("localhost", port), 5)
@@ -182,9 +182,9 @@ def test_slow_and_idle_clients_do_no_harm(door, scheme, connect):
 
 
 @pytest.mark.parametrize("rubbish", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 64, b"\0"])
-def test_what_is_no_tls_is_dropped(door, rubbish, connect):
+def test_what_is_no_tls_is_dropped(listener, rubbish, connect):
     """Plain HTTP and garbage end that connection only."""
-    with socket.create_connection(("127.0.0.1", door.port), 5) as raw:
+    with socket.create_connection(("127.0.0.1", listener.port), 5) as raw:
         raw.sendall(rubbish)
         with contextlib.suppress(ConnectionResetError):
             while raw.recv(4096):
@@ -192,10 +192,10 @@ def test_what_is_no_tls_is_dropped(door, rubbish, connect):
     assert healthy(connect())
 
 
-def test_a_client_that_vanishes_does_no_harm(door, connect):
+def test_a_client_that_vanishes_does_no_harm(listener, connect):
     """A reset in the middle of handshake or request ends that connection only."""
     for started in (False, True):
-        raw = socket.create_connection(("127.0.0.1", door.port), 5)
+        raw = socket.create_connection(("127.0.0.1", listener.port), 5)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if started:
             raw.sendall(b"\x16\x03\x01")
@@ -203,10 +203,10 @@ def test_a_client_that_vanishes_does_no_harm(door, connect):
     assert healthy(connect())
 
 
-def test_the_end_is_said(door):
-    """The door says close_notify: the client sees an end, not a cut."""
-    context = trusting(door.certificate)
-    with socket.create_connection(("localhost", door.port), 5) as raw:
+def test_the_end_is_said(listener):
+    """The listener says close_notify: the client sees an end, not a cut."""
+    context = trusting(listener.certificate)
+    with socket.create_connection(("localhost", listener.port), 5) as raw:
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as connection:
             connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
             got = b""
@@ -215,34 +215,36 @@ def test_the_end_is_said(door):
     assert got.startswith(b"HTTP/1.0 200")
 
 
-def test_a_changed_certificate_is_shown_at_once(door, connect):
-    """A renewed certificate serves the next connection; the door stays open."""
+def test_a_changed_certificate_is_shown_at_once(listener, connect):
+    """A renewed certificate serves the next connection; the listener stays open."""
     before = connect()
     assert healthy(before)
-    certificates.make(door.certificate, ["localhost", "127.0.0.1"])
+    certificates.make(listener.certificate, ["localhost", "127.0.0.1"])
     assert healthy(connect())
     assert healthy(before)
 
 
-def test_a_broken_certificate_changes_nothing(door, caplog, connect):
+def test_a_broken_certificate_changes_nothing(listener, caplog, connect):
     """While the new files cannot be used the one before is shown, and the log says so once."""
-    good = door.certificate.cert.read_bytes()
-    context = trusting(door.certificate)
+    cert = listener.certificate.cert
+    good = cert.read_bytes()
+    context = trusting(listener.certificate)
     for broken in (b"rubbish", None, b"rubbish"):
-        door.certificate.cert.unlink() if broken is None else door.certificate.cert.write_bytes(broken)
-        with contextlib.closing(http.client.HTTPSConnection("localhost", door.port, context=context)) as one:
+        cert.unlink() if broken is None else cert.write_bytes(broken)
+        line = http.client.HTTPSConnection("localhost", listener.port, context=context)
+        with contextlib.closing(line) as one:
             assert healthy(one)
-    assert sum("goes on" in record.message for record in caplog.records) == 3
-    door.certificate.cert.write_bytes(good)
+    assert sum("stays in use" in record.message for record in caplog.records) == 3
+    cert.write_bytes(good)
     assert healthy(connect())
 
 
-def test_scheme_is_https(door, open_path, connect):
+def test_scheme_is_https(listener, open_path, connect):
     """The application knows that the request came over TLS."""
     open_path("/scheme", asked_scheme)
     for made, expected in (
         (connect(), b"https"),
-        (http.client.HTTPConnection("localhost", door.plain), b"http"),
+        (http.client.HTTPConnection("localhost", listener.plain), b"http"),
     ):
         made.request("GET", "/scheme")
         assert made.getresponse().read() == expected
@@ -291,7 +293,7 @@ def test_the_public_name_comes_first(tmp_path):
 @pytest.mark.parametrize("given", [{"tls_cert": "cert.pem"}, {"tls_key": "key.pem"}])
 def test_certificate_and_key_go_together(tmp_path, given):
     """One without the other is refused."""
-    with pytest.raises(UserError, match="go together"):
+    with pytest.raises(UserError, match="given together"):
         run.certificate(Settings(tmp_path, **given))
 
 

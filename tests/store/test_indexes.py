@@ -117,7 +117,7 @@ def test_what_has_a_column_needs_none(store, declare, name):
 def test_what_cannot_be_declared(store, declare, name):
     """It is named, and nothing is changed."""
     declare("title")
-    with pytest.raises(UserError, match=f"index: {name!r} is no single-valued attribute"):
+    with pytest.raises(UserError, match=f"index: {name!r} is not a single-valued attribute"):
         declare("employeeNumber", name)
     assert indexes.declared(store) == ["title"]
 

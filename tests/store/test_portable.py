@@ -106,7 +106,7 @@ CALLS = {  # everything that builds its queries each time
         tokens.revoke(store, 1),
     ),
     "refused tokens": lambda store: [
-        auth_failures.Denials(store).take(CALLER, secret, 0) for secret in (None, "x")
+        auth_failures.AuthFailures(store).take(CALLER, secret, 0) for secret in (None, "x")
     ],
     "cycles": lambda store: (
         cycles.last(store),

@@ -100,8 +100,8 @@ def test_options_agree_with_app_py(tmp_path, write, monkeypatch, name):
 
 
 WRONG = {
-    'threads = "four"': ("threads", 'the string "four"', "a whole number from 1 to 64 is wanted"),
-    "threads = 65": ("threads", "65", "a whole number from 1 to 64 is wanted"),
+    'threads = "four"': ("threads", 'the string "four"', "expected a whole number from 1 to 64"),
+    "threads = 65": ("threads", "65", "expected a whole number from 1 to 64"),
     "threads = 1.5": ("threads", "a fraction 1.5", "a whole number"),
     "threads = true": ("threads", "a boolean", "a whole number"),
     "activity-days = 2026-01-01": ("activity-days", "a date", "a whole number"),
@@ -109,7 +109,7 @@ WRONG = {
     "behind-proxy = 'yes'": ("behind-proxy", "the string", "true or false"),
     "listen = 'http://127.0.0.1:1'": ("listen", "the string", "a list of strings"),
     "listen = [1]": ("listen", "a list [1]", "a list of strings"),
-    "listen = ['ftp://x']": ("listen", "ftp://x", "an address to listen on"),
+    "listen = ['ftp://x']": ("listen", "ftp://x", "expected an address"),
     "trusted-proxy = ['10.0.0.1/8']": ("trusted-proxy", "10.0.0.1/8", "network"),
     "url = ['https://x']": ("url", "a list", "a string"),
     "url = 'scim.example.org'": ("url", "scim.example.org", "https://"),
@@ -132,7 +132,7 @@ WRONG = {
 
 @pytest.mark.parametrize("content", WRONG, ids=repr)
 def test_what_is_wrong_in_the_file(tmp_path, write, content):
-    """One line that names the file, the key, what was found and what is wanted."""
+    """One line that names the file, the key, the value and what was expected."""
     write(content)
     with pytest.raises(UserError) as refused:
         read_config(tmp_path)
@@ -157,7 +157,7 @@ def test_every_command_says_the_same(tmp_path, write, words):
 def test_nothing_to_listen_on(tmp_path, write, toml, variable):
     """It is refused; a list that is empty by default may be empty."""
     write(toml + "\nindex = []")
-    with pytest.raises(UserError, match="listen: nothing was found"):
+    with pytest.raises(UserError, match="listen: got nothing"):
         load(tmp_path, PROMAPP_LITE_LISTEN=variable)
     words = ["serve", "--data-dir", str(tmp_path)]
     done = CliRunner().invoke(main, words, env={"PROMAPP_LITE_LISTEN": variable})
@@ -178,12 +178,12 @@ def test_a_file_that_cannot_be_read(tmp_path):
         ("BEHIND_PROXY", "perhaps", "true or false"),
         ("LOG_FORMAT", "xml", '"text" or "json"'),
         ("URL", "ftp://x", "https://"),
-        ("LISTEN", "http://127.0.0.1:1 8480", "an address to listen on"),
+        ("LISTEN", "http://127.0.0.1:1 8480", "expected an address"),
         ("TRUSTED_PROXY", "example.org", "network"),
     ],
 )
 def test_what_is_wrong_in_the_environment(tmp_path, name, text, told):
-    """The variable is named, with what was found and what is wanted."""
+    """The variable is named, with the value and what was expected."""
     with pytest.raises(UserError, match=f"PROMAPP_LITE_{name}: .*{text.split()[-1]}.*{told}"):
         load(tmp_path, **{f"PROMAPP_LITE_{name}": text})
     done = CliRunner().invoke(
@@ -249,6 +249,6 @@ def test_a_refused_url_is_one_line(tmp_path):
     """On the command line too, before anything is made."""
     done = CliRunner().invoke(main, ["init", "--data-dir", str(tmp_path / "x"), "--url", "scim.example.org"])
     assert (done.exit_code, done.stderr) == (
-        1, "Error: --url: 'scim.example.org' was found; it must begin with https:// or http://.\n"
+        1, "Error: --url: got 'scim.example.org', it must begin with https:// or http://.\n"
     )  # fmt: skip
     assert not (tmp_path / "x").exists()

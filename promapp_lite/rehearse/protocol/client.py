@@ -30,8 +30,8 @@ CERTIFICATE = (
     ("certificate has expired", "the certificate has expired"),
     ("not yet valid", "the certificate is not valid yet"),
     ("mismatch", "the certificate is for another host"),
-    ("self-signed", "the certificate is not trusted, as nobody but the server itself vouches for it"),
-    ("self signed", "the certificate is not trusted, as nobody but the server itself vouches for it"),
+    ("self-signed", "the certificate is not trusted, as it is self-signed"),
+    ("self signed", "the certificate is not trusted, as it is self-signed"),
     ("local issuer", "the certificate is not trusted: its issuer is unknown, or an intermediate is missing"),
 )
 
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
 
 class Stop:
-    """Whether somebody asked for the end.
+    """Whether the end was asked for.
 
     CPython drops an exception that a signal handler raises while the answer before is finalized;
     this outlives it.

@@ -1,4 +1,4 @@
-"""Who may do what: admins, their sessions and passwords, access tokens, the set-up link.
+"""Access: admins, their passwords and sessions, access tokens, the set-up link.
 
 May import `store.engine`, `store.models` and the modules at the top.
 """

@@ -48,7 +48,7 @@ def checked(name: str) -> str:
     """A name as it is kept; UserError for what is none."""
     name = name.strip()
     if not name or len(name) > 255 or not name.isprintable():
-        raise UserError("An admin's name has 1 to 255 printable characters.")
+        raise UserError("An admin's name must be 1 to 255 printable characters long.")
     return name
 
 
@@ -102,9 +102,9 @@ def end_sessions(store: Store, id: int, but: int | None = None) -> None:
 def hash_password(password: str) -> str:
     """The scrypt hash of an acceptable password."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise UserError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD:,} characters.")
+        raise UserError(f"A password must be {MIN_PASSWORD} to {MAX_PASSWORD:,} characters long.")
     if password.lower() in COMMON:
-        raise UserError("That password is among the commonest; take another.")
+        raise UserError("That password is too common; choose another.")
     with HASHING:
         return generate_password_hash(password, METHOD)
 
@@ -128,7 +128,7 @@ def verify(store: Store, name: str, password: str) -> int | None:
         Admin.select(Admin.id, Admin.password, Admin.active).where(Admin.name_key == fold(name))
     )
     if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
-        raise UserError("Too many people are signing in at this moment. Try again in a few seconds.")
+        raise UserError("Too many people are signing in, try again in a few seconds.")
     try:
         right = check_password_hash(found[1] if found and found[1] else DUMMY, password[:MAX_PASSWORD])
     finally:

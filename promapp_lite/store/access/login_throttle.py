@@ -59,7 +59,7 @@ def admit(store: Store, address: str | None) -> int:
     with store.write():
         tries, began = store.row(FIND, key=row) or (0, clock.now())
         age = seconds_since(began)
-        if not 0 <= age < WINDOW:  # over; or the clock was set back, which must lock nobody out
+        if not 0 <= age < WINDOW:  # over; or the clock was set back, which must not lock anyone out
             store.run(FORGET, key=row)
             tries, began = 0, clock.now()
         if tries >= TRIES:

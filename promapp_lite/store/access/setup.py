@@ -11,7 +11,7 @@ from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Admin, Setup
 
 LIFE = timedelta(hours=24)
-USED = "This set-up link has been used, has expired or was replaced. Start promapp-lite again for a new one."
+USED = "This set-up link has been used, has expired or was replaced. Restart promapp-lite for a new one."
 
 
 def needed(store: Store) -> bool:

@@ -46,7 +46,7 @@ class Grant(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A token as it is listed: all but its secret, which nobody has any more."""
+    """A token as it is listed: without its secret, which is not stored."""
 
     id: int
     hint: str
@@ -88,11 +88,11 @@ def create(store: Store, description: str, scope: str, days: int, owner_id: int)
     """Make a token and return its secret, which is kept nowhere; UserError for what cannot be."""
     description = description.strip()
     if not 1 <= len(description) <= MAX_DESCRIPTION or not description.isprintable():
-        raise UserError(f"A description has 1 to {MAX_DESCRIPTION} printable characters.")
+        raise UserError(f"A description must be 1 to {MAX_DESCRIPTION} printable characters long.")
     if scope not in SCOPES:
-        raise UserError(f"The scope is {' or '.join(SCOPES)}.")
+        raise UserError(f"The scope must be {' or '.join(SCOPES)}.")
     if not 1 <= days <= MAX_DAYS:
-        raise UserError(f"A token lives 1 to {MAX_DAYS} days.")
+        raise UserError(f"A token must expire in 1 to {MAX_DAYS} days.")
     secret, made = make_secret(), datetime.now(UTC)
     with store.write():
         store.execute(

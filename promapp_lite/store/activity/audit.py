@@ -8,7 +8,7 @@ from typing import Any, Literal
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins
 from promapp_lite.store.activity import journal
-from promapp_lite.store.activity.auth_failures import Denials
+from promapp_lite.store.activity.auth_failures import AuthFailures
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
 
@@ -40,7 +40,7 @@ def record(store: Store, caller: Caller, action: Action, name: str, detail: str 
         journal.record(store, caller, action, 200, name=name[:LONGEST], detail=detail)
 
 
-class FailedSignIns(Denials):
+class FailedSignIns(AuthFailures):
     """Wrong passwords, counted as refused tokens are: one row a minute and address."""
 
     action = "sign-in-failed"

@@ -1,4 +1,4 @@
-"""Refused tokens, made visible without letting an attacker fill the disk: one row a minute and address.
+"""Refused tokens in the activity, without letting an attacker fill the disk: one row a minute and address.
 
 The row is written at once and its count at most once a second; past so many addresses a minute the rest
 share one row.
@@ -37,7 +37,7 @@ class Count:
     kept: int = 1
 
 
-class Denials:
+class AuthFailures:
     """The counts of this minute, by address."""
 
     action = "denied"
@@ -93,7 +93,7 @@ class Denials:
         return journal.refused(why(self.store, secret))
 
     def flush(self) -> None:
-        """Write the counts that are not written yet: somebody looks."""
+        """Write the counts that are not written yet, before they are shown."""
         with self.lock:
             self.write([each for each in self.counts.values() if each.times > each.kept])
 
@@ -115,7 +115,7 @@ class Denials:
 
 
 def why(store: Store, secret: str | None) -> ScimError:
-    """What is wrong with the token, as told to the admin only; the caller is told nothing of it."""
+    """What is wrong with the token, for the admin only; the caller is not told."""
     if not secret:
         return refuse("token_missing")
     known = Token.select(Token.description, Token.hint, Token.revoked, Token.expires)

@@ -1,4 +1,4 @@
-"""Provisioning cycles: a run of requests by one token, counted from the activity that tells of them."""
+"""Provisioning cycles: a run of requests by one token, counted from the activity."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -139,7 +139,7 @@ def read(text: str | None) -> Any:
 
 
 def people(store: Store, who: str) -> dict[str, str]:
-    """The ids of those whose names begin so, here or gone, and of the rows about nobody that name them so."""
+    """Ids of resources whose names begin so, deleted ones too, and of rows that only name one."""
     found = {
         kind: [id for (id,) in search.find(store, kind, who, query, POSITION[kind], limit=MAX_PEOPLE)]
         for kind, query in IDS.items()
@@ -165,7 +165,7 @@ def listing(who: bool, action: str, result: str, cycle: bool, resource: bool) ->
 
 
 def of_action(action: str, result: str) -> list[Node]:
-    """A failure is an action of its own; what it tried is told by its method."""
+    """A failure is an action of its own; its method says what was tried."""
     if result == "failed":
         tried = [Activity.method.in_(TRIED[action])] if action in TRIED else []
         return [rare(), Activity.action == "fail", *tried]

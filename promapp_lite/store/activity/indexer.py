@@ -60,19 +60,19 @@ def take(store: Store, step: int) -> None:
 
 
 def keep_up(store: Store, ended: threading.Event) -> None:
-    """Follow the activity until `ended`; faults are told once, until it works again.
+    """Index the activity until `ended`; an error is logged once, until indexing works again.
 
-    Only a process that wrote some itself does, as what one process writes the others have to read anew.
+    Only a process that wrote does so, because a write invalidates the other processes' page caches.
     """
-    told = False
+    logged = False
     while not ended.wait(SECONDS):
         try:
             if store.behind:
                 catch_up(store)
             indexes.write_counts(store)
-            told = False
+            logged = False
         except DB_ERRORS as error:
-            if not told:
+            if not logged:
                 log.error("search and cycles are not up to date: %s", error)
-            told = True
+            logged = True
     store.disconnect()

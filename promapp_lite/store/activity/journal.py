@@ -132,7 +132,7 @@ def keep_few_failures(store: Store) -> None:
 
 
 def refused(error: ScimError) -> dict[str, Any]:
-    """A refusal as it is kept: what the caller was told, and the code and values its advice is made of."""
+    """A refusal as stored: the text sent to the caller, and the code and values of the recommended action."""
     return {
         "scim_type": error.scim_type,
         "detail": error.detail,

@@ -1,8 +1,8 @@
-"""Indexes of attributes that people are matched by and that have no column: declared in the settings.
+"""Declared indexes: for attributes that people are matched by and that have no column.
 
-Without one each look-up reads everybody, 300 ms with 100,000 people, and a cycle looks up everybody. Each
-costs every write a little, so they are declared, and never made by a search. Searches that would be quicker
-with one are counted, for whoever looks after the service.
+Without one each look-up reads every user, 300 ms with 100,000, and a cycle looks up every user. Each slows
+every write a little, so they are declared in the settings and never created by a search. Searches that lack
+one are counted, for `doctor`.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ DAYS = 7  # that searches stay counted
 
 
 class Undeclared(NamedTuple):
-    """An attribute that many searches ask for and no index helps: their number, and the setting that does."""
+    """An attribute searched often without an index: the number of searches, and the setting to add."""
 
     path: str
     searches: int
@@ -40,7 +40,7 @@ def wanted(names: Iterable[str]) -> dict[str, tuple[ResourceType, Path]]:
         places = [(kind, path) for kind in RESOURCE_TYPES if (path := indexable(kind, name))]
         if not places:
             raise UserError(
-                f"index: {name!r} is no single-valued attribute of a known schema. Name one such as "
+                f"index: {name!r} is not a single-valued attribute of a known schema. Use one such as "
                 f"employeeNumber or title."
             )
         found |= {

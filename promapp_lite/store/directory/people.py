@@ -46,7 +46,7 @@ class Gone(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A member of a group: `name` is None where nobody has that id."""
+    """A member of a group: `name` is None if the id is unknown."""
 
     id: str
     name: str | None
@@ -126,6 +126,6 @@ def members(store: Store, id: str, after: str, limit: int) -> tuple[list[Held], 
 
 
 def name_of(store: Store, id: str) -> str | None:
-    """The display name of a user, None where nobody has that id."""
+    """The display name of a user, None if the id is unknown."""
     found = store.first(User.select(User.display_name).where(User.id == id))
     return found[0] if found else None

@@ -155,7 +155,7 @@ def by_index(store: Store, kind: ResourceType, query: Query, values: dict[str, A
 
 
 def by_position(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
-    """The page of everybody from a start index: found from the nearer end, as skipping rows takes time."""
+    """The page of all resources from a start index, read from the nearer end, as skipping takes time."""
     total = count(store, kind, query, values)
     near, far = query.start, total - 1 - query.start
     if far < 0 or not query.count:
@@ -168,9 +168,9 @@ def by_position(store: Store, kind: ResourceType, query: Query, values: dict[str
 
 
 def by_cursor(store: Store, kind: ResourceType, query: Query, values: dict[str, Any]) -> Page:
-    """The page behind a cursor: by position, so nobody is skipped or seen twice while others write.
+    """The page behind a cursor: by position, so none is skipped or seen twice while others write.
 
-    Whoever was there when the first page was read is on one of the pages; who comes meanwhile may be on none.
+    A resource that existed when the first page was read is on one of the pages; a newer one may be on none.
     """
     after = offset_of(query.cursor) if query.cursor else 0
     statement = listing(kind, Shape(query.tree), None, True)
@@ -267,7 +267,7 @@ def offset_of(cursor: str) -> int:
 def create(
     store: Store, kind: ResourceType, document: Document, steps: list[MembershipChange], caller: Caller
 ) -> Row:
-    """Keep a new resource, a user active unless told otherwise; ScimError 409 where its name is taken."""
+    """Store a new resource, a user active by default; ScimError 409 if its name is taken."""
     document = finish(kind, {"active": True, **document} if kind is USERS else document)
     moment = clock.now()
     row = Row(str(uuid4()), jsonio.dumps(document), 1, moment, moment, linked=kind is GROUPS)
@@ -344,7 +344,7 @@ def replace(
     if_match: str | None,
     caller: Caller,
 ) -> Row:
-    """Carry out a PUT. What it leaves out is cleared, except `active`: leaving it out re-enables nobody."""
+    """Carry out a PUT. What it leaves out is cleared, except `active`, which would re-enable a user."""
 
     def change(before: Document) -> Document:
         kept = {name: before[name] for name in ("active",) if kind is USERS and name in before}

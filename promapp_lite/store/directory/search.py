@@ -136,7 +136,7 @@ def within(word: Any, kind: str, term: str) -> Any:
 def others(word: Any, first: Any, kind: str, term: str) -> Any:
     """Another word of the same row begins with that term.
 
-    Told by substr, not as a range: else SQLite reads the range for every row, seconds instead of
+    Compared by substr, not as a range: else SQLite reads the range for every row, seconds instead of
     milliseconds.
     """
     return (word.kind == kind) & (word.seq == first.seq) & (fn.substr(word.key, 1, len(term)) == term)

@@ -27,13 +27,13 @@ JOIN = Statement(  # compiled for the sake of a list of any length
 
 
 def restore(store: Store, id: int, caller: Caller) -> tuple[ResourceType, str]:
-    """Undo the delete that row tells of: same id, same memberships; UserError says why it cannot be."""
+    """Undo the delete of that row: same id, same memberships; UserError if it cannot be undone."""
     with store.write():
         columns = (Activity.resource_type, Activity.resource_id, Activity.name, Activity.changes)
         deleted = (Activity.id == id) & (Activity.action == "delete")
         found = store.first(Activity.select(*columns).where(deleted))
         if found is None or not found[3]:
-            raise UserError("That delete is no longer kept, so nothing can be restored from it.")
+            raise UserError("That deletion is no longer in the activity, so it cannot be restored.")
         name, resource_id, shown, changes = found
         kind = next(kind for kind in RESOURCE_TYPES if kind.name == name)
         guard_absent(store, kind, resource_id, shown)
@@ -44,11 +44,11 @@ def restore(store: Store, id: int, caller: Caller) -> tuple[ResourceType, str]:
 def guard_absent(store: Store, kind: ResourceType, id: str, name: str) -> None:
     """UserError where the resource is here."""
     if store.row(resources.SQL_OF[kind].get, id=id) is not None:
-        raise UserError(f"{name} is here already: there is nothing to restore.")
+        raise UserError(f"{name} already exists: there is nothing to restore.")
 
 
 def bring_back(store: Store, kind: ResourceType, kept: dict[str, Any], caller: Caller) -> None:
-    """Write the resource, its parts, its memberships and the activity row that tells of it."""
+    """Write the resource, its parts, its memberships and its activity row."""
     document = kept["resource"]["doc"]
     row = Row(**kept["resource"])._replace(
         doc=jsonio.dumps(document), version=kept["resource"]["version"] + 1, modified=clock.now()
@@ -71,6 +71,6 @@ def insert(store: Store, kind: ResourceType, row: Row, document: dict[str, Any])
     except ScimError:
         name = resources.UNIQUE[kind]
         raise UserError(
-            f"Another {kind.name.lower()} has taken the {name} {document[name]} since. Rename or delete "
+            f"Another {kind.name.lower()} now has the {name} {document[name]}. Rename or delete "
             f"that one in Azure AD first, then restore."
         ) from None

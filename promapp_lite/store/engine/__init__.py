@@ -1,4 +1,4 @@
-"""The database engine: connections, compiled statements, and the one way to write.
+"""The database engine: connections, compiled statements, write transactions.
 
 What only SQLite has is in `sqlite`; others speak of it in the words of `dialect`.
 """
@@ -20,7 +20,7 @@ __all__ = ["DB_ERRORS", "QueryTimeout", "Statement", "Store", "param"]
 class Store:
     """An open database. Reads run at once on the thread's own connection, writes inside `write()`.
 
-    All threads write on one connection: another's would have to read anew what this one has written.
+    All threads write on one connection: another would have to re-read the pages that this one wrote.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,6 +106,6 @@ class Store:
         self.database.close()
 
     def close(self) -> None:
-        """Close every connection, so that SQLite folds the log into the database when nobody else has it."""
+        """Close every connection, so that SQLite checkpoints the WAL, unless another program is connected."""
         self.writing.close()
         self.database.close_all()

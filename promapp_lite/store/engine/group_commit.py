@@ -251,7 +251,7 @@ class Writer:
         self.database.connection().execute(sql)
 
     def close(self) -> None:
-        """Close the connection, once nobody writes."""
+        """Close the connection once no thread writes."""
         with self.lock:
             if self.transaction:
                 self.commit(self.transaction)

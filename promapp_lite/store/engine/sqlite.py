@@ -129,7 +129,7 @@ def checkpoint(file: Path) -> None:
     try:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
     except sqlite3.OperationalError:
-        raise UserError(f"{file} is in use by another command: try again when that has ended.") from None
+        raise UserError(f"{file} is in use by another command: try again when it has finished.") from None
     except sqlite3.DatabaseError:
         return
     finally:
@@ -139,7 +139,7 @@ def checkpoint(file: Path) -> None:
 def left_open(file: Path) -> Path | None:
     """The log beside a database that we have closed: it is there while another program has the database open.
 
-    Whoever closes a database last folds the log into it. A worker that was killed did not, so this does.
+    The last connection to close checkpoints the WAL. A worker that was killed did not, so this does.
     """
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file, timeout=5)) as last:
         last.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()

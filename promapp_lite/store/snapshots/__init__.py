@@ -1,4 +1,4 @@
-"""The data as a whole: backups, restore, daily copies, export as CSV, JSON and SCIM.
+"""The data as a whole: backup, restore, daily copies, export as CSV, JSON and SCIM.
 
 May import every other part of `store`, `scim` and the modules at the top.
 """

@@ -24,11 +24,11 @@ FIRST_SECONDS, LOOK_SECONDS = 60, 3600
 def backup(store: Store, target: Path) -> None:
     """Copy the database into a new file, while it is written; UserError where that cannot be."""
     if target.exists():
-        raise UserError(f"{target} exists already: nothing was overwritten.")
+        raise UserError(f"{target} already exists and was not overwritten.")
     try:
         copies.copy(store.database, target)
     except (OSError, *DB_ERRORS) as error:
-        raise UserError(f"The backup {target} could not be made: {error}.") from None
+        raise UserError(f"Cannot write the backup {target}: {error}.") from None
 
 
 def restore(folder: Path, source: Path, caller: Caller | None = None) -> Path | None:
@@ -66,7 +66,7 @@ def check(source: Path) -> None:
     except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
     if not any(each.applied for each in known):
-        raise UserError(f"{source} is no backup of promapp-lite. Nothing was changed.")
+        raise UserError(f"{source} is not a backup of promapp-lite. Nothing was changed.")
     opening.refuse_newer(source, known)
 
 
@@ -81,16 +81,14 @@ def take(source: Path, target: Path) -> None:
 
 
 def keep_present(folder: Path) -> Path | None:
-    """Give the database there is, sound or not, a second name, and return that: it is never without one."""
+    """Hard-link the current database, intact or not, into replaced/: there is always one in place."""
     present = folder / opening.DATABASE
     if not present.exists():
         return None
     sqlite.checkpoint(present)
     kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
     kept.parent.mkdir(mode=0o700, exist_ok=True)
-    for (
-        end
-    ) in sqlite.LOGS:  # there only where the database is damaged; beside a new one they would damage that
+    for end in sqlite.LOGS:  # left only by a damaged database; they would damage the new one
         part = present.with_name(present.name + end)
         if part.exists():
             part.replace(kept.with_name(kept.name + end))
@@ -120,7 +118,7 @@ def daily(store: Store, keep: int) -> Path | None:
 
 
 def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
-    """Take a copy a day and forget activity older than `days`, until `ended`; faults are told.
+    """Copy the database daily and prune activity older than `days`, until `ended`; errors are logged.
 
     Every process of a service runs this, and the first that holds the lock does it for all.
     """
@@ -129,12 +127,12 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
         try:
             with FileLock(store.path.with_name(LOCK), timeout=0):
                 if made := daily(store, keep):
-                    log.info("today's copy is %s", made)
+                    log.info("daily copy written to %s", made)
                 if gone := journal.prune(store, days):
-                    log.info("%d activity rows older than %d days are forgotten", gone, days)
+                    log.info("deleted %d activity rows older than %d days", gone, days)
         except Timeout:
             pass
         except (UserError, OSError, *DB_ERRORS) as error:
-            log.error("today's copy: %s", error)
+            log.error("daily copy failed: %s", error)
         store.disconnect()
         wait = LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""Copies of a database: taken while it is written, proven sound, on the disk before they have their name."""
+"""Copies of a database: made while it is written, integrity-checked, on disk before they get their name."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def copy(database: SqliteDatabase, target: Path) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Return when a file, or the names in a folder, have reached the disk."""
+    """fsync a file or a directory."""
     if path.is_dir() and os.name == "nt":
         return  # Windows has no such thing for folders
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -36,7 +36,7 @@ ALL_ACTIVITY = Statement(
 def export(store: Store, share: str, form: str, base: str) -> Iterator[str]:
     """A share of the data as pieces of text, all of one state of it; UserError for activity as SCIM."""
     if form == "scim" and share == "activity":
-        raise UserError("SCIM has no form for activity: take csv or json.")
+        raise UserError("Activity cannot be exported as SCIM: use csv or json.")
     return pieces(store, share, form, base)
 
 
