@@ -124,7 +124,7 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
 
 
 def touch(store: Store, id: int, now: str, address: str | None) -> None:
-    """Write down the use. Where that fails it is tried again in the next minute: a full disk stops no read."""
+    """Write down the use. Where that fails, the next minute tries again: a full disk stops no read."""
     if store.untouched.get(id) == now[:MINUTE]:
         return
     try:
