@@ -9,6 +9,7 @@ import click
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.engine import Store
+from promapp_lite.text import printable
 
 
 class Commands(click.Group):
@@ -36,7 +37,7 @@ def opened(folder: Path) -> Store:
 
 def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print rows under a head, in columns."""
-    lines = [head, *rows]
+    lines = [head, *(tuple(printable(cell.replace("\n", " ")) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(map(str.ljust, line, widths)).rstrip())

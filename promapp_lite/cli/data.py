@@ -1,5 +1,6 @@
 """The data as a whole: `init`, `backup`, `restore` and `export`."""
 
+import os
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -95,12 +96,22 @@ def restore(data_dir: Path, file: Path) -> None:
     show_default=True,
     help="A table, JSON, or what the SCIM API would list.",
 )
-@click.option("--output", type=click.File("w", "utf-8", lazy=True), default="-", help="A file; else stdout.")
+@click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else stdout.")
 @click.argument(
     "share", metavar="[users|groups|activity]", type=click.Choice(exports.SHARES), default="users"
 )
-def export(form: str, output: TextIO, share: str, **options: Any) -> None:
+def export(form: str, output: str, share: str, **options: Any) -> None:
     """Export users, groups or activity as CSV, JSON or SCIM."""
     settings = Settings(**options)
-    for piece in exports.export(opened(settings.data_dir), share, form, settings.tenant_url):
-        output.write(piece)
+    pieces = exports.export(opened(settings.data_dir), share, form, settings.tenant_url)
+    with click.open_file(output, "w", "utf-8") if output == "-" else private(output) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def private(path: str) -> TextIO:
+    """The file, empty and to be written; a new one is its owner's only, as people are in it."""
+    try:
+        return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
