@@ -1,12 +1,13 @@
-"""The routes of operation: /healthz and /metrics. They decide themselves whom they answer."""
+"""The routes of operation: /healthz, /metrics and security.txt. They decide themselves whom they answer."""
 
 from flask import Blueprint, Flask, Response
 
 from promapp_lite.ops import access_log
 from promapp_lite.ops.health import healthz
 from promapp_lite.ops.metrics import metrics
+from promapp_lite.ops.security_txt import security_txt
 
-ROUTES = (("/healthz", healthz), ("/metrics", metrics))
+ROUTES = (("/healthz", healthz), ("/metrics", metrics), ("/.well-known/security.txt", security_txt))
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
