@@ -1,5 +1,6 @@
 """Text comparison: case-folded, NFKC-normalised keys."""
 
+import re
 import unicodedata
 
 MARKS = 30  # combining marks in a row; Unicode's stream-safe format (UAX #15) has that bound too
@@ -40,3 +41,11 @@ def marks_around(text: str, place: int) -> int:
         (far - 1 for far in near if place + far >= len(text) or not is_mark(text[place + far])), MARKS
     )
     return before + 1 + after
+
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text for a terminal: what would move its cursor, change its colours or the order is replaced."""
+    return CONTROL.sub("�", text)

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 from flask import Request, g
 
+from promapp_lite.scim import passwords
 from promapp_lite.scim.body import read_json
 from promapp_lite.scim.patch import Budget
 from promapp_lite.store.activity.journal import Caller
@@ -34,8 +35,9 @@ def current() -> Api:
 
 
 def body(api: Api) -> Any:
-    """The request's JSON; ScimError 400 invalidSyntax where it is none."""
-    return read_json(api.request.get_data())
+    """The request's JSON without passwords; ScimError 400 invalidSyntax where it is none."""
+    sent = api.request.get_data()
+    return passwords.without(read_json(sent), sent)
 
 
 def parameters(api: Api) -> dict[str, str]:

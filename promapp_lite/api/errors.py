@@ -71,7 +71,7 @@ def subject() -> dict[str, object]:
     try:
         parsed = read_json(sent.encode()) if sent else None
     except ScimError:
-        shown = "(not JSON)" if "password" in sent.lower() else sent[: journal.MAX_REQUEST]
+        shown = f"(no JSON, {len(sent):,} characters)"  # a password could be anywhere in it
         return about(arguments.get("kind"), arguments.get("id"), None) | {"request": shown}
     return about(arguments.get("kind"), arguments.get("id"), parsed)
 
@@ -82,21 +82,26 @@ def about(kind: ResourceType | None, id: str | None, sent: Any) -> dict[str, obj
         "resource_type": kind.name if kind else None,
         "resource_id": id,
         "name": name_in(sent),
-        "request": jsonio.dumps(without_passwords(sent))[: journal.MAX_REQUEST] if sent else None,
+        "request": jsonio.dumps(without_passwords(sent, True))[: journal.MAX_REQUEST] if sent else None,
     }
 
 
-def without_passwords(value: Any) -> Any:
-    """The body with every password in it replaced, also one that a PATCH path names."""
+def without_passwords(value: Any, whole: bool = False) -> Any:
+    """The body with every password in it replaced, also one that a PATCH path names.
+
+    Of a text that stands for a `whole` body only the length stays: a password could be anywhere in it.
+    """
     if isinstance(value, list):
         return [without_passwords(each) for each in value]
+    if isinstance(value, str) and whole:
+        return f"(text, {len(value):,} characters)"
     if not isinstance(value, dict):
         return value
     named = any(key.lower() == "path" and "password" in str(item).lower() for key, item in value.items())
     return {
         key: "…"
         if "password" in key.lower() or (named and key.lower() == "value")
-        else without_passwords(item)
+        else without_passwords(item, key.lower() == "data")
         for key, item in value.items()
     }
 

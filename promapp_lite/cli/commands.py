@@ -11,6 +11,7 @@ from promapp_lite.store import opening
 from promapp_lite.store.activity import audit
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
+from promapp_lite.text import printable
 
 
 class Commands(click.Group):
@@ -43,7 +44,7 @@ def caller() -> Caller:
 
 def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print rows under a head, in columns."""
-    lines = [head, *rows]
+    lines = [head, *(tuple(printable(cell.replace("\n", " ")) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(map(str.ljust, line, widths)).rstrip())

@@ -1,5 +1,6 @@
 """The data as a whole: `init`, `backup`, `restore` and `export`."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -108,11 +109,22 @@ def restore(data_dir: Path, file: Path) -> None:
     default="-",
     help="File to write; stdout by default.",
 )
+@click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else stdout.")
 @click.argument(
     "share", metavar="[users|groups|activity]", type=click.Choice(exports.SHARES), default="users"
 )
-def export(form: str, output: TextIO, share: str, **options: Any) -> None:
+def export(form: str, output: str, share: str, **options: Any) -> None:
     """Export users, groups or activity as CSV, JSON or SCIM."""
     settings = Settings(**options)
-    for piece in exports.export(opened(settings.data_dir), share, form, settings.tenant_url):
-        output.write(piece)
+    pieces = exports.export(opened(settings.data_dir), share, form, settings.tenant_url)
+    with click.open_file(output, "w", "utf-8") if output == "-" else private(output) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def private(path: str) -> TextIO:
+    """The file, empty and to be written; a new one is its owner's only, as people are in it."""
+    try:
+        return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None

@@ -15,6 +15,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.local import LocalProxy
 
+from promapp_lite.console.origin import require_own_origin
 from promapp_lite.console.request import settings, store
 from promapp_lite.store.access import sessions, setup
 from promapp_lite.store.activity import indexer
@@ -102,6 +103,7 @@ def require_session() -> Any:
     g.visitor = sessions.find(store(), current().value)
     if request.method == "POST":
         csrf.protect()
+        require_own_origin()
     if g.visitor is not None:
         with suppress(*DB_ERRORS):  # on a full disk the page shows what it can
             indexer.catch_up(store())

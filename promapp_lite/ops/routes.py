@@ -1,12 +1,18 @@
-"""The routes of operations: /healthz, /livez and /metrics, each with its own access rule."""
+"""The routes of operations: /healthz, /livez, /metrics and security.txt, each with its own access rule."""
 
 from flask import Blueprint, Flask, Response
 
 from promapp_lite.ops import access_log
 from promapp_lite.ops.health import Health, healthz, livez
 from promapp_lite.ops.metrics import metrics
+from promapp_lite.ops.security_txt import security_txt
 
-ROUTES = (("/healthz", healthz), ("/livez", livez), ("/metrics", metrics))
+ROUTES = (
+    ("/healthz", healthz),
+    ("/livez", livez),
+    ("/metrics", metrics),
+    ("/.well-known/security.txt", security_txt),
+)
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from promapp_lite import csvio
 from promapp_lite.rehearse.protocol.errors import ProvisioningError, advice
 from promapp_lite.rehearse.protocol.forms import Change
+from promapp_lite.text import printable
 
 SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
 COLUMNS = (
@@ -170,7 +171,7 @@ def table(cycles: Iterable[Cycle]) -> str:
     """The summary: a line for each cycle, columns aligned."""
     lines = [list(TABLE), *([str(cell(cycle)) for cell in TABLE.values()] for cycle in cycles)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(aligned(line, widths) for line in lines)
+    return "\n".join(printable(aligned(line, widths)) for line in lines)
 
 
 def aligned(line: list[str], widths: list[int]) -> str:

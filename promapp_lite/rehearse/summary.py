@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from promapp_lite.rehearse import findings, report
 from promapp_lite.rehearse.protocol.errors import explanation
 from promapp_lite.rehearse.run import Outcome
+from promapp_lite.text import printable
 
 SHOWN = 15
 # Ids, filter values and lists of ids: what differs between messages of one kind.
@@ -34,7 +35,7 @@ def summary(outcome: Outcome) -> str:
     parts += section("differs from the source", by_kind(kind_of(text) for text in differ))
     parts += section("found in the endpoint", [finding(*each) for each in job.findings.items()], most=100)
     parts += section("left behind", outcome.left)
-    return "\n".join([*parts, verdict(outcome), next_step(outcome)])
+    return printable("\n".join([*parts, verdict(outcome), next_step(outcome)]))
 
 
 def failure(row: report.Row) -> str:

@@ -25,7 +25,12 @@ def read_json(body: bytes) -> Any:
         value = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise refuse("not_json", problem=str(error)) from None
-    if len(body) > WALKED or b"\\u" in body or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH:
+    if (
+        len(body) > WALKED
+        or b"\\u0000" in body
+        or (b"\\u" in body and (not body.isascii() or body.count(b"\\u") > MARKS))
+        or body.count(b"{") + body.count(b"[") > limits.JSON_DEPTH
+    ):
         check(value, limits.JSON_DEPTH)  # only a body that could pass a limit is walked
     if LONG_NUMBER in body.translate(ZEROS):
         json.loads(body, parse_int=whole_number)  # orjson would round it

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from promapp_lite.errors import ScimError
 from promapp_lite.jsonio import Document, key_in, key_of
 from promapp_lite.scim import filter as filters
-from promapp_lite.scim import limits
+from promapp_lite.scim import limits, passwords
 from promapp_lite.scim.body import check_keys, check_schemas, member_of
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource_types import CUSTOM_URN, Path, ResourceType, resolve
@@ -85,6 +85,8 @@ def parse_one(kind: ResourceType, sent: Any) -> Iterator[Operation]:
         return
     if not isinstance(path, str):
         raise refuse("path_not_string")
+    if passwords.named(path):
+        return  # accepted and thrown away
     place, tree = target(kind, path, value)
     # `members[value eq "…"]` names the member in its path and needs no value besides.
     names_member = tree is not None and place.top.name == "members"

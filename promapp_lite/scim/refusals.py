@@ -547,15 +547,26 @@ UNKNOWN = Advice(
 def refuse(code: str, /, **values: Any) -> ScimError:
     """The error of a row, its texts filled in with these values: `raise refuse("no_path")`."""
     row = REFUSALS[code]
-    shown = {name: shortened(value) for name, value in values.items()}
+    shown, left = {}, LONGEST
+    for name, value in values.items():
+        shown[name] = shortened(value, left)
+        left -= length(shown[name])
     return ScimError(row.status, row.scim_type, row.detail.format(**shown), code, shown)
 
 
-def shortened(value: Any) -> Any:
-    """A value cut to a length that can be shown: what was sent may be as long as a body."""
-    if isinstance(value, str) and len(value) > LONGEST:
-        return f"{value[: LONGEST - 1]}…"
-    return value
+def shortened(value: Any, most: int) -> Any:
+    """A value that may be shown, however long what somebody sent was, also where it is quoted."""
+    if not isinstance(value, str) or length(value) <= most:
+        return value
+    kept = value[: max(0, most - 1)]
+    while kept and length(kept) >= most:
+        kept = kept[: -max(1, (length(kept) - most) // 10)]
+    return f"{kept}…"
+
+
+def length(value: Any) -> int:
+    """How many characters a value takes in a text, at most: quoted, a control character is four."""
+    return len(repr(value)) - 2 if isinstance(value, str) else 0
 
 
 def advice(code: str, values: Mapping[str, Any]) -> Advice:

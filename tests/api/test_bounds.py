@@ -1,6 +1,7 @@
 """S13: nothing that a caller chooses is kept without a bound: rows, log lines, labels."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from helpers import sender
@@ -94,3 +95,14 @@ def test_log_lines_are_cut(send, caplog):
 def test_a_path_is_read_once():
     """Two million letters behind an @ take no time; by their square it would be hours."""
     assert access_log.shown("/@/" + "a" * 2_000_000).startswith("/.../aaa")
+
+
+def test_security_txt(app):
+    """RFC 9116: one Expires less than a year away, a Contact, plain text in UTF-8, for anybody."""
+    answer = app.test_client().get("/.well-known/security.txt")
+    lines = answer.get_data(as_text=True).splitlines()
+    fields = dict(line.split(": ", 1) for line in lines if not line.startswith("#"))
+    assert (answer.status_code, answer.content_type) == (200, "text/plain; charset=utf-8")
+    assert fields["Contact"].startswith("https://") and len(fields) == 4
+    left = datetime.fromisoformat(fields["Expires"]) - datetime.now(UTC)
+    assert timedelta(days=170) < left < timedelta(days=365)

@@ -1,9 +1,12 @@
 """The documented limits, each with its status, and S10: a small request never costs much."""
 
 import sqlite3
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from peewee import OperationalError
 
+from promapp_lite import clock
 from promapp_lite.scim import limits
 from promapp_lite.store.directory import groups
 
@@ -188,3 +191,23 @@ def test_a_full_disk(send, store, caplog):
     assert [each["userName"] for each in found] == kept
     store.writer.execute_sql("PRAGMA max_page_count = 1000000")
     assert send("POST", "/Users", {"userName": "one more"}).status == 201
+
+
+def test_a_disk_that_takes_nothing_stops_no_read(app, send, store, signed_in, monkeypatch):
+    """Neither the last use of a token nor that of a session, which are due, is needed for an answer."""
+    assert send("GET", "/Users").status == 200
+    tried = []
+
+    def fail():
+        tried.append(1)
+        raise OperationalError("database or disk is full")
+
+    store.database.execute_sql("UPDATE token SET last_used = '2026-01-01T00:00:00.000Z'")
+    recent = clock.stamp(datetime.now(UTC) - timedelta(minutes=5))
+    store.database.execute_sql("UPDATE session SET seen = ?", (recent,))
+    monkeypatch.setattr(store, "write", fail)
+    for _ in range(5):
+        assert send("GET", "/Users").status == 200
+    assert len(tried) == 1, "it is tried once a minute"
+    assert "Sign out" in signed_in.get("/").get_data(as_text=True) and len(tried) > 1
+    assert send("POST", "/Users", {"userName": "a"}).status == 503

@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 from promapp_lite.config import mount_of
 from promapp_lite.store.access import admins, sessions, setup, tokens
 
-OPEN = {"ops.healthz", "ops.livez", "ops.metrics"}
+OPEN = {"ops.healthz", "ops.livez", "ops.metrics", "ops.security_txt"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
@@ -387,3 +387,25 @@ def test_a_backup_that_cannot_be_made(signed_in, monkeypatch):
 def failing(*_):
     """A disk that is full."""
     raise OSError("no room")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Origin": "null"}, 303),
+        ({"Origin": "http://localhost"}, 303),
+        ({"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Origin": "https://evil.example"}, 400),
+        ({"Origin": "http://localhost.evil.example"}, 400),
+        ({"Origin": "http://localhost:8080"}, 400),
+        ({"Origin": "evil"}, 400),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 400),
+        ({"Sec-Fetch-Site": "same-site"}, 400),
+    ],
+)
+def test_another_sites_form_is_refused(signed_in, headers, status):
+    """Even with a good CSRF token; what the browser does not say is left to the token."""
+    form = {"csrf_token": FIELD.search(signed_in.get("/").text)[1]}
+    answer = signed_in.client.post("/sign-out", data=form, headers=headers)
+    assert answer.status_code == status

@@ -229,3 +229,26 @@ def test_disable_and_enable(ready):
     assert ready("admin", "disable", "ada").exit_code == 1
     assert ready("admin", "enable", "grace").exit_code == 0
     assert ready("admin", "disable", "ada").exit_code == 0
+
+
+def test_tables_print_no_control_characters(ready, tmp_path):
+    """What somebody typed moves no cursor and changes no colour of the terminal that shows it."""
+    store = opening.open_store(tmp_path / "data")
+    tokens.create(store, "a", "scim", 30, 1)
+    store.database.execute_sql("UPDATE admin SET name = ?", ("ada\x1b[2J\x9b1m\n\u202e\t",))
+    secret = "x\x1b]0;title\x07\r\ny"
+    store.database.execute_sql("UPDATE token SET description = ?", (secret,))
+    store.close()
+    for words in (("admin", "list"), ("token", "list")):
+        shown = ready(*words).stdout
+        assert "\ufffd" in shown and len(shown.splitlines()) == 2
+        assert not set(shown) & set("\x1b\x07\x9b\r\t\u202e")
+
+
+def test_export_is_for_its_owner(ready, tmp_path):
+    """The file that is made holds people and addresses: nobody else reads it."""
+    file = tmp_path / "people.csv"
+    assert ready("export", "--output", str(file)).exit_code == 0
+    assert file.read_text("utf-8").startswith("id,userName")
+    assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
+    assert "cannot be written" in ready("export", "--output", str(tmp_path / "no" / "file")).stderr

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from helpers import Loud
 from helpers.rehearse_target import TOKEN, Target, listening, serving
 
-from promapp_lite.rehearse import appliance, progress
+from promapp_lite.rehearse import appliance, progress, report
 from promapp_lite.rehearse.command import rehearse
 from promapp_lite.rehearse.protocol.client import Client
+from promapp_lite.text import printable
 
 SMALL = ("--users", "12", "--groups", "4", "--cycles", "1", "--hour", "0")
 
@@ -402,3 +403,10 @@ def test_the_bar_shows_count_and_rate(monkeypatch):
     assert re.search(r"\d/s", terminal.getvalue())
     assert terminal.getvalue().endswith(progress.ERASE_LINE_ABOVE)
     assert file.getvalue() == ""
+
+
+def test_the_summary_prints_no_control_characters():
+    """What an endpoint answers moves no cursor of the terminal that shows the table."""
+    cycle = report.Cycle("initial\x1b[2J", quarantine=None, differences=["a: \x9b"])
+    assert "\x1b" not in report.table([cycle])
+    assert printable("a\x1b[31m\x07\x9b\r\u202eb\nc") == "a\ufffd[31m\ufffd\ufffd\ufffd\ufffdb\nc"

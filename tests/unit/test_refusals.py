@@ -86,7 +86,7 @@ def test_each_row_is_used_and_complete(code):
 def test_long_values_are_cut():
     """A value that somebody sent is shown and kept short."""
     error = refuse("taken_name", kind="user", attribute="userName", value="x" * 5000)
-    assert len(error.detail) < 400 and len(error.values["value"]) == refusals.LONGEST
+    assert len(error.detail) < 400 and sum(map(len, error.values.values())) == refusals.LONGEST
 
 
 def test_rows_of_another_version_have_advice():
@@ -97,3 +97,14 @@ def test_rows_of_another_version_have_advice():
 def test_braces_that_were_sent_are_text():
     """A value is filled in, never read as a text with values of its own."""
     assert "{value}" in refuse("wrong_op", op="{value}").detail
+
+
+@pytest.mark.parametrize("sent", ["x", "\x00", "\U000e0001", "\\", "'\""], ids=ascii)
+@pytest.mark.parametrize("code", REFUSALS)
+def test_answers_echo_little(code, sent):
+    """Of all that was sent together at most 200 characters, also where it has to be escaped."""
+    row = REFUSALS[code]
+    named = fields(row.detail, row.why, row.change)
+    empty = refuse(code, **{name: 1000 if name in NUMBERS else "" for name in named})
+    error = refuse(code, **{name: 1000 if name in NUMBERS else sent * 70_000 for name in named})
+    assert len(error.detail) - len(empty.detail) <= 200 + 2 * len(named)

@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from promapp_lite import clock
-from promapp_lite.store.engine import Store
+from promapp_lite.store.engine import DB_ERRORS, Store
 from promapp_lite.store.models import Admin, Session
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)
@@ -64,7 +65,7 @@ def find(store: Store, cookie: str) -> Visitor | None:
         return None
     *visitor, seen = found
     if seen < clock.stamp(datetime.now(UTC) - TOUCH):
-        with store.write():
+        with suppress(*DB_ERRORS), store.write():  # a full disk stops no read
             store.execute(Session.update(seen=clock.now()).where(Session.id == visitor[0]))
     return Visitor(*visitor)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
-from promapp_lite.store.engine import Statement, Store, param
+from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
 from promapp_lite.store.models import Admin, Token
 
 SCOPES = ("scim", "scim:read")
@@ -119,9 +119,19 @@ def check(store: Store, secret: str, address: str | None) -> Grant | None:
         return None
     id, scope, hint, last_used = found
     if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
+        touch(store, id, now, address)
+    return Grant(id, scope, hint)
+
+
+def touch(store: Store, id: int, now: str, address: str | None) -> None:
+    """Write down the use. Where that fails, the next minute tries again: a full disk stops no read."""
+    if store.untouched.get(id) == now[:MINUTE]:
+        return
+    try:
         with store.write():
             store.run(TOUCH, id=id, now=now, address=address)
-    return Grant(id, scope, hint)
+    except DB_ERRORS:
+        store.untouched[id] = now[:MINUTE]
 
 
 def live(store: Store, secret: str) -> bool:

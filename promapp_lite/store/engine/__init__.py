@@ -29,6 +29,7 @@ class Store:
         self.writer = sqlite.connect(path, thread_safe=False)
         self.writing = Writer(self.writer, path)
         self.behind = True  # activity was written here that may not be indexed yet, see `activity.indexer`
+        self.untouched: dict[int, str] = {}  # when a token's use could not be written, see `access.tokens`
         self.searches: Counter[tuple[str, str]] = Counter()  # see `directory.indexes`
 
     def run(self, statement: Statement, **values: Any) -> Any:
