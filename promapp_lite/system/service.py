@@ -56,6 +56,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallFilter=sched_setscheduler setpriority
 
 [Install]
 WantedBy=multi-user.target

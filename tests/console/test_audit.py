@@ -121,7 +121,7 @@ def run(tmp_path, empty_data):
 
 
 def test_the_command_line(run, tmp_path):
-    """Each command leaves its row, by "command line" as nobody is signed in; a restore in what it restored."""
+    """Each command leaves its row, by "command line"; a restore does in what it restored."""
     run("admin", "create", "grace", "--password-stdin", input=NEW)
     run("admin", "password", "grace", "--password-stdin", input=PASSWORD)
     run("admin", "disable", "grace")
