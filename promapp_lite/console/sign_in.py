@@ -63,7 +63,7 @@ def typed_name() -> str:
 
 def limit_tries() -> Response | None:
     """429 to a form with a password where its address, or known browser, has had its tries of this minute."""
-    if request.method != "POST" or request.endpoint not in LIMITED:
+    if request.method != "POST" or not (request.endpoint in LIMITED or "present" in request.form):
         return None
     wait = login_throttle.admit(store(), guess(typed_name()).source)
     return errors.page(429, {"Retry-After": str(wait)}) if wait else None
@@ -169,6 +169,15 @@ def change_password() -> Any:
         admins.set_password(store(), here.name, hashed, but=here.session_id)
         audit.record(store(), caller(), "password", here.name)
     return redirect("/?done=password#profile", 303)
+
+
+def prove_again(here: Visitor) -> None:
+    """UserError where the password was given too long ago, and is not given now."""
+    if here.recent:
+        return
+    if not form("present"):
+        raise UserError("It is 15 minutes since you gave your password. Enter it, then go on.")
+    prove(here)
 
 
 def status(refusal: UserError) -> int:

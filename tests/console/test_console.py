@@ -402,3 +402,24 @@ def test_a_browser_that_has_signed_in_gets_in_while_others_guess(signed_in, app,
     cookie = next(each for each in answer.headers.getlist("Set-Cookie") if "-device=" in each)
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Max-Age=7776000" in cookie
     assert store.database.execute_sql("SELECT COUNT(*) FROM device").fetchone() == (1,)
+
+
+OLD = "UPDATE session SET proved = '2020-01-01T00:00:00.000Z'"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"), [("/tokens", {"description": "t", "scope": "scim", "days": "30"}), ("/backup", {})]
+)
+def test_what_does_great_harm_asks_for_the_password_again(signed_in, store, path, fields):
+    """15 minutes after it was given, until it is given again; a fresh session is asked nothing."""
+    assert "Your password again" not in signed_in.get().text
+    store.database.execute_sql(OLD)
+    assert signed_in.get().text.count("Your password again") == 2
+    refused = signed_in.post(path, **fields)
+    assert refused.status_code == 400 and "15 minutes" in refused.text and tokens.listed(store) == []
+    assert "current password is wrong" in signed_in.post(path, **fields, present="no").text
+    signed_in.post(path, **fields, present=PASSWORD).close()
+    assert "Your password again" not in signed_in.get().text
+    answer = signed_in.post(path, **fields)
+    assert answer.status_code == 200
+    answer.close()
