@@ -56,7 +56,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-SystemCallFilter=sched_setscheduler setpriority
+SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
