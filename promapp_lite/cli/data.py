@@ -104,12 +104,8 @@ def restore(data_dir: Path, file: Path) -> None:
     help="A table, JSON, or the SCIM API's list response.",
 )
 @click.option(
-    "--output",
-    type=click.File("w", "utf-8", lazy=True),
-    default="-",
-    help="File to write; stdout by default.",
+    "--output", type=click.Path(dir_okay=False), default="-", help="File to write; stdout by default."
 )
-@click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else stdout.")
 @click.argument(
     "share", metavar="[users|groups|activity]", type=click.Choice(exports.SHARES), default="users"
 )

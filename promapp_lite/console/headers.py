@@ -37,4 +37,6 @@ def with_headers(answer: Response) -> Response:
     answer.headers["Content-Security-Policy"] = POLICY.format(nonce=source)
     if safe(request):
         answer.headers["Strict-Transport-Security"] = HSTS
+    if answer.status_code == 503:
+        answer.headers.setdefault("Retry-After", "5")
     return answer

@@ -70,6 +70,7 @@ def page(status: int = 200, refused: dict[str, str] | None = None, **extra: Any)
         "done": DONE.get(request.args.get("done", "")),
         "here_name": g.visitor.name,
         "here_session": g.visitor.session_id,
+        "here_recent": g.visitor.recent,
     }
     template = f"{part}.html" if part in PARTS else "page.html"
     return render_template(template, now=clock.now(), **common, **facts), status

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from promapp_lite.console import errors, format, session, sign_in, views
 from promapp_lite.console.headers import nonce, with_headers
 from promapp_lite.console.page import here
+from promapp_lite.store.access import hashing
 from promapp_lite.store.engine import DB_ERRORS
 
 ID = "int(max=9223372036854775807):id"
@@ -38,6 +39,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals |= {"nonce": nonce, "here": here, "here_csv": views.here_csv}
     format.init_app(app)
     session.init_app(app)
+    hashing.QUEUE.fit(app.extensions["settings"].threads)
     app.register_blueprint(blueprint())
     app.register_error_handler(HTTPException, errors.from_http)
     for fault in DB_ERRORS:

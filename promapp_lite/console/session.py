@@ -84,6 +84,11 @@ def cookie_name(asked: Request) -> str:
     return "__Host-promapp-lite" if safe(asked) else "promapp-lite"
 
 
+def device_name(asked: Request) -> str:
+    """The cookie of a browser that has signed in before."""
+    return f"{cookie_name(asked)}-device"
+
+
 def init_app(app: Flask) -> None:
     """Set up cookie and CSRF token."""
     app.session_interface = CookieInterface()

@@ -1,16 +1,17 @@
 """Signing in and out: passwords, the set-up link, and the sessions an admin sees."""
 
 import secrets
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, current_app, g, redirect, render_template, request
 
 from promapp_lite.console import errors
 from promapp_lite.console.page import page
 from promapp_lite.console.request import caller, form, store
-from promapp_lite.console.session import current, sign_in_page
+from promapp_lite.console.session import current, device_name, safe, sign_in_page
 from promapp_lite.errors import UserError
-from promapp_lite.store.access import admins, login_throttle, sessions, setup
+from promapp_lite.store.access import admins, devices, login_throttle, sessions, setup
+from promapp_lite.store.access.hashing import Busy, Rank
 from promapp_lite.store.access.sessions import Visitor
 from promapp_lite.store.activity import audit
 
@@ -18,37 +19,67 @@ LIMITED = ("console.sign_in", "console.first_admin", "console.change_password")
 WRONG = "Wrong user name or password."
 
 
+class Guess(NamedTuple):
+    """A password that is given for a name: from which address or known browser."""
+
+    name: str
+    source: str | None
+    rank: Rank
+
+    @property
+    def known(self) -> bool:
+        """Whether this browser has signed in under that name before."""
+        return self.rank is Rank.KNOWN
+
+    @property
+    def wait(self) -> int:
+        """The seconds until it will be looked at."""
+        return login_throttle.wait(store(), self.name, self.source, self.known)
+
+    def check(self, password: str) -> int | None:
+        """The admin's id where it is right, else None, counted; Busy."""
+        found = admins.verify(store(), self.name, password, self.rank)
+        if found is None:
+            login_throttle.wrong(store(), self.name, self.source, self.known)
+            current_app.extensions["failed_sign_ins"].note(caller(), self.name)
+        else:
+            login_throttle.right(store(), self.name, self.source, self.known)
+        return found
+
+
+def guess(name: str) -> Guess:
+    """The guess of this request at the password of that name."""
+    known = devices.find(store(), request.cookies.get(device_name(request), ""), name)
+    if known:
+        return Guess(name, f"device {known}", Rank.KNOWN)
+    address = request.remote_addr
+    return Guess(name, address, Rank.FRESH if login_throttle.fresh(store(), address) else Rank.OTHER)
+
+
+def typed_name() -> str:
+    """The name in the sign-in form, or whose session it is."""
+    return g.visitor.name if g.visitor else form("name").strip()[:300]
+
+
 def limit_tries() -> Response | None:
-    """429 for a form with a password when its address has used up its attempts of this minute."""
-    if request.method != "POST" or request.endpoint not in LIMITED:
+    """429 for a form with a password when its address, or known browser, has no attempts left."""
+    if request.method != "POST" or not (request.endpoint in LIMITED or "present" in request.form):
         return None
-    wait = login_throttle.admit(store(), request.remote_addr)
+    wait = login_throttle.admit(store(), guess(typed_name()).source)
     return errors.page(429, {"Retry-After": str(wait)}) if wait else None
 
 
 def sign_in() -> Any:
     """POST name and password: a new session, or the form again with the reason."""
     name = form("name").strip()[:300]
-    wait = login_throttle.wait(store(), name, request.remote_addr)
-    if wait:
-        answer = current_app.make_response(sign_in_page(429, name=name, refused=waiting(wait)))
-        answer.headers["Retry-After"] = str(wait)
-        return answer
+    tried = guess(name)
+    if wait := tried.wait:
+        return *sign_in_page(429, name=name, refused=waiting(wait)), {"Retry-After": str(wait)}
     try:
-        found = admins.verify(store(), name, form("password"))
-    except UserError as refusal:
+        found = tried.check(form("password"))
+    except Busy as refusal:
         return sign_in_page(503, name=name, refused=str(refusal))
-    if found is None:
-        failed(name)
-        return sign_in_page(401, name=name, refused=WRONG)
-    login_throttle.right(store(), name, request.remote_addr)
-    return enter(found, name)
-
-
-def failed(name: str) -> None:
-    """Count a wrong password for a name."""
-    login_throttle.wrong(store(), name, request.remote_addr)
-    current_app.extensions["failed_sign_ins"].note(caller(), name)
+    return enter(found, name) if found else sign_in_page(401, name=name, refused=WRONG)
 
 
 def waiting(seconds: int) -> str:
@@ -62,9 +93,20 @@ def enter(admin_id: int, name: str) -> Response:
     agent = request.headers.get("User-Agent")
     with store().write():
         cookie = sessions.begin(store(), admin_id, request.remote_addr, agent)
+        device = known_again(admin_id, name)
         audit.record(store(), caller(admin_id), "sign-in", name)
     renew(cookie)
-    return redirect("/", 303)  # type: ignore[return-value]
+    answer = current_app.make_response(redirect("/", 303))
+    facts: dict[str, Any] = {"secure": safe(request), "httponly": True, "samesite": "Lax"}
+    answer.set_cookie(device_name(request), device, max_age=devices.LIFE, **facts)
+    return answer
+
+
+def known_again(admin_id: int, name: str) -> str:
+    """A new device cookie for this browser, in the place of the one that it has."""
+    if held := devices.find(store(), request.cookies.get(device_name(request), ""), name):
+        devices.forget(store(), held)
+    return devices.remember(store(), admin_id)
 
 
 def renew(value: str) -> None:
@@ -96,7 +138,7 @@ def first_admin() -> Any:
         return make_first(key, form("name").strip())
     except UserError as refusal:
         live = str(refusal) != setup.USED
-        return first_admin_page(key if live else None, str(refusal)), 400 if live else 410
+        return first_admin_page(key if live else None, str(refusal)), status(refusal) if live else 410
 
 
 def make_first(key: str, name: str) -> Response:
@@ -117,26 +159,40 @@ def change_password() -> Any:
     """Change the admin's own password, given the current one; all their other sessions end."""
     here = g.visitor
     try:
-        check_password(here)
+        prove(here)
         if form("password") != form("again"):
             raise UserError("The new passwords do not match.")
         hashed = admins.hash_password(form("password"))
     except UserError as refusal:
-        return page(400, refused={"profile": str(refusal)})
+        return page(status(refusal), refused={"profile": str(refusal)})
     with store().write():
         admins.set_password(store(), here.name, hashed, but=here.session_id)
         audit.record(store(), caller(), "password", here.name)
     return redirect("/?done=password#profile", 303)
 
 
-def check_password(here: Visitor) -> None:
+def prove_again(here: Visitor) -> None:
+    """UserError where the password was given too long ago, and is not given now."""
+    if here.recent:
+        return
+    if not form("present"):
+        raise UserError("It is 15 minutes since you gave your password. Enter it, then go on.")
+    prove(here)
+
+
+def status(refusal: UserError) -> int:
+    """503 where there was no time for it, else 400."""
+    return 503 if isinstance(refusal, Busy) else 400
+
+
+def prove(here: Visitor) -> None:
     """UserError unless the current password was given."""
-    wait = login_throttle.wait(store(), here.name, request.remote_addr)
-    if wait:
+    tried = guess(here.name)
+    if wait := tried.wait:
         raise UserError(waiting(wait))
-    if admins.verify(store(), here.name, form("present")) is None:
-        failed(here.name)
+    if tried.check(form("present")) is None:
         raise UserError("The current password is wrong.")
+    g.visitor = sessions.prove(store(), here)
 
 
 def end_session(id: int) -> Any:

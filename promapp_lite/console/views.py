@@ -11,6 +11,7 @@ from promapp_lite.console import activity
 from promapp_lite.console.format import count
 from promapp_lite.console.page import page
 from promapp_lite.console.request import caller, form, store
+from promapp_lite.console.sign_in import prove_again, status
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import tokens
 from promapp_lite.store.activity import audit
@@ -32,12 +33,13 @@ def console() -> Any:
 def create_token() -> Any:
     """Make a token; this answer is the only place where its secret is ever shown."""
     try:
+        prove_again(g.visitor)
         days = int(form("days")) if form("days").isdigit() else 0
         with store().write():
             secret = tokens.create(store(), form("description"), form("scope"), days, g.visitor.admin_id)
             audit.record(store(), caller(), "token-made", form("description").strip(), token_facts(days))
     except UserError as refusal:
-        return page(400, refused={"profile": str(refusal)}, sent=request.form)
+        return page(status(refusal), refused={"profile": str(refusal)}, sent=request.form)
     return page(secret=secret, named=form("description").strip())
 
 
@@ -67,6 +69,10 @@ def restore_deleted(id: int) -> Any:
 
 def download_backup() -> Any:
     """A backup as `promapp-lite backup` makes it; the file is deleted once it has been sent."""
+    try:
+        prove_again(g.visitor)
+    except UserError as refusal:
+        return page(status(refusal), refused={"health": str(refusal)})
     copy = store().path.with_name(f"download-{secrets.token_hex(8)}.db")
     name = f"promapp-lite-{datetime.now(UTC):%Y-%m-%d}.db"
     audit.record(store(), caller(), "backup", name, "Downloaded.")  # before: the copy holds the row

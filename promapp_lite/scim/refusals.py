@@ -387,7 +387,7 @@ REFUSALS = {
         409,
         "uniqueness",
         "Another {kind} already has the {attribute} {value!r} (letter case does not count). Match on "
-        "{attribute} in the attribute mapping, or change it on one side.",
+        "it in the attribute mapping, or change it on one side.",
         "A {kind} with this {attribute} already exists, and Azure AD did not find it first: it looked by "
         "another attribute, or two of them carry the same value in Microsoft Entra ID.",
         f"In {MAPPING} of {{kind}}s give {{attribute}} “Match objects using this attribute: Yes” with "

@@ -222,18 +222,30 @@ class SearchCount(Model):
 
 
 class Session(Model):
-    """A signed-in browser: only the SHA-256 of its cookie is kept."""
+    """A signed-in browser: only the SHA-256 of its cookie is kept. `proved`: the password was given last."""
 
     id = AutoField()
     digest = TextField(unique=True)
     admin_id = IntegerField(index=True)
     created = TextField()
     seen = TextField()
+    proved = TextField()
     address = TextField(null=True)
     agent = TextField(null=True)
 
     class Meta:
         table_name = "session"
+
+
+class Device(Model):
+    """A browser that signed in to an account; only the SHA-256 of its device cookie is kept."""
+
+    digest = TextField(primary_key=True)
+    admin_id = IntegerField(index=True)
+    expires = TextField()
+
+    class Meta:
+        table_name = "device"
 
 
 class Setup(Model):
@@ -247,7 +259,7 @@ class Setup(Model):
 
 
 class Attempt(Model):
-    """Wrong passwords in a row for one account from one address, or the tries of an address in a minute.
+    """Wrong passwords in a row, see `access.login_throttle`, or the tries of an address in a minute.
 
     `key` is the SHA-256 of what is counted; `last` is the last wrong password, or the minute's first try.
     """
@@ -272,6 +284,7 @@ MODELS = (
     Word,
     SearchCount,
     Session,
+    Device,
     Setup,
     Attempt,
 )

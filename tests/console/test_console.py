@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import threading
 
 import pytest
 from helpers import PASSWORD
@@ -10,7 +9,7 @@ from helpers.browser import FIELD, Browser
 from jinja2 import UndefinedError
 
 from promapp_lite.config import mount_of
-from promapp_lite.store.access import admins, sessions, setup, tokens
+from promapp_lite.store.access import admins, hashing, login_throttle, sessions, setup, tokens
 
 OPEN = {"ops.healthz", "ops.livez", "ops.metrics", "ops.security_txt"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -195,12 +194,13 @@ def test_many_sign_ins_are_limited(stranger, send, monkeypatch):
     assert send("GET", "/Users").status == 200
 
 
-def test_two_passwords_at_once_are_enough(stranger, monkeypatch):
-    """A third sign-in at the same moment is asked to come again: it would hold a thread of the API."""
-    monkeypatch.setattr(admins, "HASHING", threading.BoundedSemaphore(1))
-    with admins.HASHING:
+def test_the_queue_for_passwords_is_short(stranger, monkeypatch):
+    """Whoever finds it full is asked to come again: waiting would hold a thread of the API."""
+    monkeypatch.setattr(hashing.QUEUE, "most_waiting", 0)
+    with hashing.QUEUE.turn(hashing.Rank.KNOWN), hashing.QUEUE.turn(hashing.Rank.KNOWN):
         answer = stranger.sign_in()
-    assert answer.status_code == 503 and "Too many people are signing in" in answer.text
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    assert "Too many passwords" in answer.text
     assert stranger.sign_in().status_code == 303
 
 
@@ -409,3 +409,39 @@ def test_another_sites_form_is_refused(signed_in, headers, status):
     form = {"csrf_token": FIELD.search(signed_in.get("/").text)[1]}
     answer = signed_in.client.post("/sign-out", data=form, headers=headers)
     assert answer.status_code == status
+
+
+def test_a_browser_that_has_signed_in_gets_in_while_others_guess(signed_in, app, store):
+    """Its device cookie is HttpOnly, kept as a digest, and spares it the others' waits; others do wait."""
+    signed_in.post("/sign-out")
+    for _ in range(15):
+        login_throttle.wrong(store, "ada", "127.0.0.1")
+    device = signed_in.client.get_cookie("promapp-lite-device").value
+    assert device not in str(store.database.execute_sql("SELECT * FROM device").fetchall())
+    assert Browser(app).sign_in().status_code == 429
+    answer = signed_in.sign_in()
+    assert answer.status_code == 303
+    cookie = next(each for each in answer.headers.getlist("Set-Cookie") if "-device=" in each)
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Max-Age=7776000" in cookie
+    assert store.database.execute_sql("SELECT COUNT(*) FROM device").fetchone() == (1,)
+
+
+OLD = "UPDATE session SET proved = '2020-01-01T00:00:00.000Z'"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"), [("/tokens", {"description": "t", "scope": "scim", "days": "30"}), ("/backup", {})]
+)
+def test_what_does_great_harm_asks_for_the_password_again(signed_in, store, path, fields):
+    """15 minutes after it was given, until it is given again; a fresh session is asked nothing."""
+    assert "Your password again" not in signed_in.get().text
+    store.database.execute_sql(OLD)
+    assert signed_in.get().text.count("Your password again") == 2
+    refused = signed_in.post(path, **fields)
+    assert refused.status_code == 400 and "15 minutes" in refused.text and tokens.listed(store) == []
+    assert "current password is wrong" in signed_in.post(path, **fields, present="no").text
+    signed_in.post(path, **fields, present=PASSWORD).close()
+    assert "Your password again" not in signed_in.get().text
+    answer = signed_in.post(path, **fields)
+    assert answer.status_code == 200
+    answer.close()

@@ -78,3 +78,14 @@ def test_the_table_stays_small(store, monkeypatch):
     shifted(store, days=2)
     login_throttle.admit(store, "10.1.0.1")
     assert len(store.database.execute_sql("SELECT * FROM attempt").fetchall()) == 1
+
+
+def test_an_account_is_paced_over_all_addresses(store):
+    """After ten wrong ones from ten addresses all wait but known browsers and addresses without any."""
+    for number in range(14):
+        login_throttle.wrong(store, "ada", f"10.0.0.{number}")
+    assert 0 < login_throttle.wait(store, "ada", "10.0.0.3") <= 16
+    assert login_throttle.wait(store, "ada", "10.9.9.9") == 0
+    assert login_throttle.wait(store, "ada", "device x", known=True) == 0
+    shifted(store, seconds=17)
+    assert login_throttle.wait(store, "ada", "10.0.0.3") == 0

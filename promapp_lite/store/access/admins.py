@@ -1,6 +1,5 @@
 """Who may use the console and own tokens. SCIM never adopts, alters or deletes one."""
 
-import threading
 from typing import NamedTuple
 
 from peewee import IntegrityError
@@ -8,13 +7,14 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
+from promapp_lite.store.access import hashing
+from promapp_lite.store.access.hashing import Rank
 from promapp_lite.store.engine import Store
-from promapp_lite.store.models import Admin, Session
+from promapp_lite.store.models import Admin, Device, Session
 from promapp_lite.text import fold
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 METHOD = "scrypt:131072:8:1"  # OWASP's cost
-HASHING = threading.BoundedSemaphore(2)  # guessing must not starve the API
 COMMON = frozenset(
     "123456789012 1234567890123 12345678901234 123456123456 password1234 password12345 password123456 "
     "passwordpassword qwertyuiop12 qwertyuiop123 qwertyuiopas qwerty123456 1q2w3e4r5t6y 1qaz2wsx3edc "
@@ -95,7 +95,12 @@ def named(store: Store, name: str) -> Account:
 
 
 def end_sessions(store: Store, id: int, but: int | None = None) -> None:
-    """End the sessions of an admin, all but one; call it inside a transaction."""
+    """End the sessions of an admin, all but one, and without that know no browser any more.
+
+    Call it inside a transaction.
+    """
+    if but is None:
+        store.execute(Device.delete().where(Device.admin_id == id))
     store.execute(Session.delete().where((Session.admin_id == id) & (Session.id != (but or 0))))
 
 
@@ -105,8 +110,7 @@ def hash_password(password: str) -> str:
         raise UserError(f"A password must be {MIN_PASSWORD} to {MAX_PASSWORD:,} characters long.")
     if password.lower() in COMMON:
         raise UserError("That password is too common; choose another.")
-    with HASHING:
-        return generate_password_hash(password, METHOD)
+    return hashing.run(lambda: generate_password_hash(password, METHOD), Rank.KNOWN)
 
 
 def owner(store: Store, name: str | None) -> Account:
@@ -119,20 +123,16 @@ def owner(store: Store, name: str | None) -> Account:
     )
 
 
-def verify(store: Store, name: str, password: str) -> int | None:
+def verify(store: Store, name: str, password: str, rank: Rank = Rank.OTHER) -> int | None:
     """The id of the admin with that name and password, or None; an unknown name takes as long.
 
-    UserError when too many are being checked at this moment.
+    hashing.Busy when too many of that rank or a better one are being checked at this moment.
     """
     found = store.first(
         Admin.select(Admin.id, Admin.password, Admin.active).where(Admin.name_key == fold(name))
     )
-    if not HASHING.acquire(blocking=False):  # waiting would hold a thread of the API
-        raise UserError("Too many people are signing in, try again in a few seconds.")
-    try:
-        right = check_password_hash(found[1] if found and found[1] else DUMMY, password[:MAX_PASSWORD])
-    finally:
-        HASHING.release()
+    hashed = found[1] if found and found[1] else DUMMY
+    right = hashing.run(lambda: check_password_hash(hashed, password[:MAX_PASSWORD]), rank)
     return found[0] if found and right and found[2] else None
 
 

@@ -1,7 +1,9 @@
 """Limits on guessing passwords, in a table that all processes share. None is ever a permanent lock.
 
-An address has ten tries a minute. After ten wrong passwords in a row for one account from one address each
-further one waits longer; another address, and another account, count on their own.
+An address has ten tries a minute. After ten wrong passwords in a row for one account each further one waits
+longer, from whatever address; not the first from an address that has given no wrong one, nor those from a
+browser that has signed in to that account before (`devices`): it has tries and wrong ones of its own. Each is
+counted once it was checked, so as many more as are checked at one moment may pass.
 """
 
 import hashlib
@@ -39,9 +41,19 @@ def digest(*parts: str | None) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def key(name: str, address: str | None) -> str:
-    """The row of an account and an address."""
-    return digest(fold(name), address)
+def key(name: str, source: str | None) -> str:
+    """The row of an account and an address or browser."""
+    return digest(fold(name), network(source))
+
+
+def account(name: str) -> str:
+    """The row of an account, over all addresses."""
+    return digest("account", fold(name))
+
+
+def place(address: str | None) -> str:
+    """The row of an address, over all accounts."""
+    return digest("wrong", network(address))
 
 
 def network(address: str | None) -> str | None:
@@ -85,21 +97,39 @@ def pause(wrong: int) -> int:
     return 0 if wrong < FREE else int(min(LONGEST, 2.0 ** min(wrong - FREE, 30)))
 
 
-def wait(store: Store, name: str, address: str | None) -> int:
-    """The seconds this account still has to wait from this address."""
-    found = store.row(FIND, key=key(name, address))
+def wait(store: Store, name: str, source: str | None, known: bool = False) -> int:
+    """The seconds this account still has to wait from this address, or browser that is known to it."""
+    own = rest(store, key(name, source))
+    return own if known or fresh(store, source) else max(own, rest(store, account(name)))
+
+
+def fresh(store: Store, address: str | None) -> bool:
+    """Whether no wrong password came from this address for a day."""
+    return store.row(FIND, key=place(address)) is None
+
+
+def rest(store: Store, row: str) -> int:
+    """The seconds that are left of the wait of a row."""
+    found = store.row(FIND, key=row)
     if found is None or (age := seconds_since(found[1])) < 0:
         return 0
     return max(0, -int(-(pause(found[0]) - age) // 1))
 
 
-def wrong(store: Store, name: str, address: str | None) -> None:
+def rows(name: str, source: str | None, known: bool) -> list[str]:
+    """Where a password is counted: a known browser's only for itself."""
+    return [key(name, source), *([] if known else [account(name), place(source)])]
+
+
+def wrong(store: Store, name: str, source: str | None, known: bool = False) -> None:
     """Count a wrong answer."""
     with store.write():
-        count(store, key(name, address), clock.now())
+        for row in rows(name, source, known):
+            count(store, row, clock.now())
 
 
-def right(store: Store, name: str, address: str | None) -> None:
+def right(store: Store, name: str, source: str | None, known: bool = False) -> None:
     """Forget the wrong answers: the right one was given."""
     with store.write():
-        store.run(FORGET, key=key(name, address))
+        for row in rows(name, source, known):
+            store.run(FORGET, key=row)

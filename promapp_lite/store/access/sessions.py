@@ -11,6 +11,7 @@ from promapp_lite.store.engine import DB_ERRORS, Store
 from promapp_lite.store.models import Admin, Session
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)
+PROOF = timedelta(minutes=15)  # so long a given password is good for what can do great harm
 TOUCH = timedelta(minutes=1)
 MAX_AGENT = 200
 
@@ -21,6 +22,12 @@ class Visitor(NamedTuple):
     session_id: int
     admin_id: int
     name: str
+    proved: str = ""
+
+    @property
+    def recent(self) -> bool:
+        """Whether the password was given a short time ago."""
+        return self.proved > clock.stamp(datetime.now(UTC) - PROOF)
 
 
 class Place(NamedTuple):
@@ -49,7 +56,13 @@ def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -
     cookie, now = secrets.token_urlsafe(32), clock.now()
     with store.write():
         store.execute(Session.delete().where(~live()))
-        facts = {"created": now, "seen": now, "address": address, "agent": (agent or "")[:MAX_AGENT]}
+        facts = {
+            "created": now,
+            "seen": now,
+            "proved": now,
+            "address": address,
+            "agent": (agent or "")[:MAX_AGENT],
+        }
         store.execute(Session.insert(digest=digest(cookie), admin_id=admin_id, **facts))
     return cookie
 
@@ -57,7 +70,7 @@ def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -
 def find(store: Store, cookie: str) -> Visitor | None:
     """Who holds the cookie, or None: ended, idle for 30 minutes, 12 hours old, or no active admin."""
     found = store.first(
-        Session.select(Session.id, Session.admin_id, Admin.name, Session.seen)
+        Session.select(Session.id, Session.admin_id, Admin.name, Session.proved, Session.seen)
         .join(Admin, on=(Admin.id == Session.admin_id))
         .where((Session.digest == digest(cookie)) & live() & (Admin.active == True))  # noqa: E712
     )
@@ -68,6 +81,14 @@ def find(store: Store, cookie: str) -> Visitor | None:
         with suppress(*DB_ERRORS), store.write():  # a full disk stops no read
             store.execute(Session.update(seen=clock.now()).where(Session.id == visitor[0]))
     return Visitor(*visitor)
+
+
+def prove(store: Store, visitor: Visitor) -> Visitor:
+    """The password was given again: the visitor from now on."""
+    now = clock.now()
+    with store.write():
+        store.execute(Session.update(proved=now).where(Session.id == visitor.session_id))
+    return visitor._replace(proved=now)
 
 
 def listed(store: Store, visitor: Visitor) -> list[Place]:

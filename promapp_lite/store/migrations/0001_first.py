@@ -173,11 +173,21 @@ class Session(Model):
     admin_id = IntegerField(index=True)
     created = TextField()
     seen = TextField()
+    proved = TextField()
     address = TextField(null=True)
     agent = TextField(null=True)
 
     class Meta:
         table_name = "session"
+
+
+class Device(Model):
+    digest = TextField(primary_key=True)
+    admin_id = IntegerField(index=True)
+    expires = TextField()
+
+    class Meta:
+        table_name = "device"
 
 
 class Setup(Model):
@@ -209,6 +219,7 @@ MODELS = (
     Word,
     SearchCount,
     Session,
+    Device,
     Setup,
     Attempt,
 )
