@@ -11,6 +11,7 @@ from promapp_lite.cli import main
 from promapp_lite.config import SETTINGS, read_config
 from promapp_lite.scim import limits
 from promapp_lite.scim.refusals import REFUSALS
+from promapp_lite.server import limits as server_limits
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^\s+|`)(?:sudo (?:-u \S+ )?)?promapp-lite((?: [^\s`<>|&;]+)*)", re.M)
@@ -86,3 +87,10 @@ def test_the_list_of_settings():
     rows = [row(name) for name in SETTINGS]
     shown = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
     assert [line for line in shown if line.startswith("| `--")] == rows, "\n".join(rows)
+
+
+def test_what_a_client_is_held_to_is_what_the_server_does():
+    """The table in docs/security.md is that of the server."""
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    for row in server_limits.TABLE:
+        assert f"| {row.limit} | {row.beyond} |" in text
