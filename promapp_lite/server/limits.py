@@ -1,5 +1,6 @@
 """The limits of serving HTTP: how long a client may take, and how much of the service one may hold."""
 
+import contextlib
 import importlib
 import sys
 from typing import Any, NamedTuple
@@ -50,9 +51,12 @@ TABLE = (
 def raise_descriptors() -> None:
     """Allow this process, and those it forks, as many descriptors as the system lets it."""
     if resource is not None:
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = 2 * CONNECTIONS + SPARE_DESCRIPTORS
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most < 0 else min(wanted, most), most))
+        with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it, as our systemd unit does
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (max(now, wanted if most < 0 else min(wanted, most)), most)
+            )
 
 
 def connections() -> int:

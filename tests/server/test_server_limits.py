@@ -189,3 +189,13 @@ def test_descriptors(monkeypatch):
     assert limits.connections() == limits.CONNECTIONS
     monkeypatch.setattr(limits, "resource", None)
     assert limits.connections() < limits.SELECT_DESCRIPTORS
+
+
+def test_a_sandbox_that_forbids_more_descriptors(monkeypatch):
+    """The service starts all the same, with what it has."""
+
+    def forbidden(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(limits.resource, "setrlimit", forbidden)
+    limits.raise_descriptors()
