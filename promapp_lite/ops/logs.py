@@ -37,6 +37,14 @@ class Text(logging.Formatter):
         return datetime.fromtimestamp(record.created).astimezone().isoformat(" ", "milliseconds")
 
 
+def descriptor(stream: TextIO) -> int | None:
+    """The descriptor of a stream, None where it has none."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 class BackgroundHandler(logging.Handler):
     """Writes lines in a thread of its own, so that no request waits for whoever reads the log.
 
@@ -46,6 +54,8 @@ class BackgroundHandler(logging.Handler):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
+        # A stream that waits for its reader would hold up the end of the process.
+        self.number = descriptor(stream)
         self.lines: deque[str] = deque()
         self.dropped = 0
         self.more = threading.Event()
@@ -86,8 +96,13 @@ class BackgroundHandler(logging.Handler):
     def put(self, line: str) -> None:
         """Write one line; where there is nobody to read it, it is gone."""
         with contextlib.suppress(OSError, ValueError):
-            self.stream.write(f"{line}\n")
-            self.stream.flush()
+            if self.number is None:
+                self.stream.write(f"{line}\n")
+                self.stream.flush()
+                return
+            left = f"{line}\n".encode(errors="backslashreplace")
+            while left:
+                left = left[os.write(self.number, left) :]
 
     def flush(self) -> None:
         """Wait until all is written, but not for ever."""

@@ -478,7 +478,7 @@ REFUSALS = {
         *SEARCH,
     ),
     "filter_complex": Refusal(
-        400, "invalidFilter", "{path} has sub-attributes: compare one of them, such as {path}.{sub}.", *SEARCH
+        400, "invalidFilter", "{path} has sub-attributes: compare one of them, such as its {sub}.", *SEARCH
     ),
     "filter_null": Refusal(400, "invalidFilter", "{operator} null has no meaning.", *SEARCH),
     "filter_not_text": Refusal(
