@@ -4,7 +4,7 @@ python -m bench.attack                            every attack, one after anothe
 python -m bench.attack silent drip                these
 
 While an attack lasts, and five seconds after it has ended, somebody else looks people up. Exit 1 where a
-look-up fails or its p99 is over 250 ms, or memory is over 100 MB more than before (PROMISES S9, S11).
+look-up fails or its p99 is over 250 ms, or memory is over 100 MB more than before.
 """
 
 import argparse

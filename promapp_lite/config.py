@@ -127,14 +127,14 @@ class Flag:
         return BOOLEANS[value.strip().lower()]
 
 
-ResourceType = Text | Location | Number | Choice | Flag  # each with its type in TOML, and how a value is read
+ValueType = Text | Location | Number | Choice | Flag  # each with its type in TOML, and how a value is read
 
 
 @dataclass(frozen=True)
 class Setting:
     """One row of the table; `commands` take it as an option, `shown` describes a default that is computed."""
 
-    kind: ResourceType
+    type: ValueType
     default: Any
     help: str
     metavar: str | None
@@ -144,7 +144,7 @@ class Setting:
 
 
 def setting(
-    kind: ResourceType,
+    type: ValueType,
     default: Any,
     help: str,
     *,
@@ -154,7 +154,7 @@ def setting(
     commands: tuple[str, ...] = ("serve",),
 ) -> Any:
     """A field of `Settings` with its row of the table; a default that is a function is called."""
-    row = {"setting": Setting(kind, default, help, metavar, multiple, shown, commands)}
+    row = {"setting": Setting(type, default, help, metavar, multiple, shown, commands)}
     if callable(default):
         return field(default_factory=default, metadata=row)
     return field(default=default, metadata=row)
@@ -422,9 +422,9 @@ def known(file: Path, key: str, value: object) -> str:
 
 def from_toml(row: Setting, value: object, origin: str) -> Any:
     """A value of config.toml converted; UserError where its type is another."""
-    wanted = 'a list of strings, such as ["…"]' if row.multiple else row.kind.wanted
+    wanted = 'a list of strings, such as ["…"]' if row.multiple else row.type.wanted
     parts = value if row.multiple and isinstance(value, list) else [value]
-    if row.multiple is not isinstance(value, list) or any(type(each) is not row.kind.toml for each in parts):
+    if row.multiple is not isinstance(value, list) or any(type(each) is not row.type.toml for each in parts):
         raise UserError(f"{origin}: got {shown(value)}, expected {wanted}.")
     return convert(row, value, origin)
 
@@ -447,7 +447,7 @@ def convert(row: Setting, value: Any, origin: str) -> Any:
 def converted(row: Setting, value: Any, origin: str) -> Any:
     """One value as the program uses it."""
     try:
-        return row.kind.convert(value)
+        return row.type.convert(value)
     except ValueError as error:
         raise UserError(f"{origin}: got {value!r}, {error}.") from None
 

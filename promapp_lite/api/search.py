@@ -123,7 +123,7 @@ def integer(sent: Mapping[str, str], name: str, default: int) -> int:
 
 
 def note_probe(api: Api, kind: ResourceType, tree: Tree | None) -> None:
-    """Keep a trace of Test Connection: a search for a random GUID without a match (entra/CLIENT §1).
+    """Keep a trace of Test Connection: a search for a random GUID without a match.
 
     A new person's look-up can look the same, so at most one a minute and token is kept.
     """

@@ -33,7 +33,7 @@ class Checked(click.ParamType):  # type: ignore[type-arg]  # 8.2 has no type arg
 
 def click_type(row: Setting) -> Any:
     """A setting's type as Click has it."""
-    match row.kind:
+    match row.type:
         case config.Number(low, high):
             return click.IntRange(low, high)
         case config.Choice(words):
@@ -49,7 +49,7 @@ def click_type(row: Setting) -> Any:
 def option(name: str) -> Callable[[Command], Command]:
     """The option of a setting; the data folder comes first, as its config.toml has the others' defaults."""
     row = SETTINGS[name]
-    flag = isinstance(row.kind, config.Flag)
+    flag = isinstance(row.type, config.Flag)
     return click.option(
         f"--{config.option(name)}",
         type=click_type(row),

@@ -46,7 +46,7 @@ def descriptor(stream: TextIO) -> int | None:
 
 
 class BackgroundHandler(logging.Handler):
-    """Writes lines in a thread of its own, so that no request waits for whoever reads the log.
+    """Writes lines in a thread of its own, so that no request waits for the reader of the log.
 
     Lines wait in memory up to MOST_LINES; what comes beyond is dropped, and counted in a line of its own.
     """

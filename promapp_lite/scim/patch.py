@@ -20,7 +20,7 @@ from promapp_lite.scim.values import coerce, single
 from promapp_lite.text import fold
 
 OPERATIONS = ("add", "replace", "remove")
-IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values (entra/CLIENT rule 17)
+IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values, and means nothing by it
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
 LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
 
@@ -35,7 +35,7 @@ class Operation(NamedTuple):
 
 
 class Budget:
-    """What one request may still do, and what it knows by now: the folded texts, the keys of objects."""
+    """What one request may still do, and the texts it has folded by now."""
 
     def __init__(self) -> None:
         self.comparisons = limits.COMPARISONS
@@ -129,7 +129,7 @@ def target(kind: ResourceType, text: str, value: Any) -> tuple[Path, filters.Tre
 
 
 def key_target(kind: ResourceType, key: str, value: Any) -> tuple[Path, filters.Tree | None]:
-    """What a key in a body names; one that is no path is an attribute of just that name (CLIENT rule 16)."""
+    """What a key in a body names; one that is no path is an attribute of just that name."""
     try:
         return target(kind, key, value)
     except ScimError:
@@ -306,7 +306,7 @@ def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
 
 
 def without(held: Any, operation: Operation) -> Any:
-    """What stays after `remove attribute`; with a value, only the values named go (Entra, COMPAT)."""
+    """What stays after `remove attribute`; with a value, as Entra sends it, only the values named go."""
     several = operation.path.leaf.multi_valued or isinstance(held, list)
     if not several or not isinstance(operation.value, list) or not operation.value:
         return None

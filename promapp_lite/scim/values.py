@@ -1,6 +1,6 @@
 """What a sent value becomes before it is kept: right type, right shape, or a 400 in words.
 
-Entra's shapes are taken as they are meant (shared wire forms: "False" for false, a bare text for a
+Entra's shapes are taken as they are meant ("False" for false, a bare text for a
 manager, a one-element list for a single value, null or "" for "remove"); texts are kept to the letter.
 """
 

@@ -1,4 +1,4 @@
-"""The tables. Queries are described on these models once and compiled per engine (`db.Statement`).
+"""The tables. Queries are described on these models once and compiled per engine (`engine.Statement`).
 
 A resource is its JSON document (`doc`) plus the columns by which it is matched, is unique or is ordered;
 comparison keys are folded (`fold`), what was sent stays to the letter in `doc`. `seq` counts up, so

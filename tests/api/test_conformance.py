@@ -13,7 +13,7 @@ CHECKS = 135
 FORWARDED = ("HTTP_AUTHORIZATION", "CONTENT_TYPE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
 # What scim-sanity refuses although it is allowed. RFC 7644 §3.5.2: a PATCH "MUST return either a 200 OK ...
-# or ... MAY return HTTP status code 204 (No Content)"; entra/CLIENT rule 20 wants the 204 for groups.
+# or ... MAY return HTTP status code 204 (No Content)"; Microsoft advises the 204 for groups.
 REFUSED = {
     "PATCH /Groups/{id}": "Expected HTTP 200, got 204 (RFC 7644 §3.3); Response body is empty",
     "PATCH /Groups/{id} add member": "Expected 200, got 204",

@@ -41,7 +41,7 @@ def test_no_filter(send, path):
 
 @pytest.mark.parametrize("path", ["/Schemas", "/ResourceTypes", "/ServiceProviderConfig"])
 def test_no_nulls(send, path):
-    """No null anywhere, names in camelCase (CLIENT rule 28)."""
+    """No null anywhere, names in camelCase."""
     found = send("GET", path).json
     assert None not in list(leaves(found))
     for each in leaves(found.get("Resources", [found])):

@@ -195,7 +195,7 @@ def test_many_sign_ins_are_limited(stranger, send, monkeypatch):
 
 
 def test_the_queue_for_passwords_is_short(stranger, monkeypatch):
-    """Whoever finds it full is asked to come again: waiting would hold a thread of the API."""
+    """A sign-in that finds it full is asked to come again: waiting would hold a thread of the API."""
     monkeypatch.setattr(hashing.QUEUE, "most_waiting", 0)
     with hashing.QUEUE.turn(hashing.Rank.KNOWN), hashing.QUEUE.turn(hashing.Rank.KNOWN):
         answer = stranger.sign_in()

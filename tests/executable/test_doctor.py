@@ -46,7 +46,7 @@ def test_it_works(settings):
 
 
 def test_every_trouble_has_advice(settings):
-    """Whoever hears of a fault hears what to do."""
+    """Each finding that names a fault says what to do."""
     (settings.data_dir / opening.DATABASE).write_bytes(b"rubbish" * 5000)
     assert all(each.advice for each in doctor.examine(settings) if each.level != "ok")
 

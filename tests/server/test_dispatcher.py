@@ -171,7 +171,7 @@ def test_a_waiting_request_whose_client_has_gone(listener, called):
 
 
 def test_each_request_is_answered_once(listener, monkeypatch):
-    """Though the lead is lost at each moment: whoever has answered leaves the next request to the leader."""
+    """Leadership may be lost any moment: the thread that answered leaves the next request to the leader."""
     monkeypatch.setattr(dispatcher, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(dispatcher, "IDLE_SECONDS", 0.0)
     wrong = []
@@ -220,7 +220,7 @@ def test_who_asks_without_end_is_not_always_next(listener, called):
 
 
 def test_a_reader_who_does_not_read(listener):
-    """Whoever answers waits for them alone; the leader sends the rest."""
+    """The answering thread waits for them alone; the leader sends the rest."""
     with connected(listener) as one, connected(listener) as two:
         one.send("/big")
         for number in range(5):

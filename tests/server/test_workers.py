@@ -145,7 +145,7 @@ def test_one_worker_that_stops_leaves_the_others_listening(running):
 
 
 def test_workers_that_die_again_and_again_end_the_service(tmp_path, monkeypatch):
-    """Exit 1 with the reason, so that whoever started it sees it."""
+    """Exit 1 with the reason, so that the one who started it sees it."""
     monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.02)
     died = []
 

@@ -245,7 +245,7 @@ def test_undone_together(store, rows):
 
 @pytest.mark.timeout(60)
 def test_a_bulk_request_of_failures_is_quick(send):
-    """A failed operation does not read the whole bulk request again (PROMISES S10: no request over 5 s)."""
+    """A failed operation does not read the whole bulk request again (no request takes over 5 s)."""
     filler = {"method": "DELETE", "path": "/Users/nobody", "data": ["x" * 9000] * 4}
     start = time.perf_counter()
     answer = send("POST", "/Bulk", {"Operations": [filler] * 40})

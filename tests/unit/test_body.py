@@ -74,7 +74,7 @@ def test_deep_with_a_long_number():
 
 
 def test_a_deep_body_is_a_400(send):
-    """… and so it is through HTTP (PROMISES S1)."""
+    """… and so it is through HTTP."""
     answer = send("POST", "/Users", b"[" * 1000 + b"1234567890123456789" + b"]" * 1000)
     assert (answer.status, answer.json["scimType"]) == (400, "invalidSyntax")
 

@@ -34,7 +34,7 @@ STEPS = [
     (("replace", None, {"displayName": "g"}), []),
     (("replace", 'members[value eq "a"]', [B]), [("remove", ("a",)), ("add", ("b",))]),
     (("replace", 'members[value eq "a"].value', "b"), [("remove", ("a",)), ("add", ("b",))]),
-    # remove: with values only those, without any all (CLIENT rule 12, RFC 7644 §3.5.2.2)
+    # remove: with values only those, without any all (RFC 7644 §3.5.2.2)
     (("remove", "members", [A]), [("remove", ("a",))]),
     (("Remove", "members", A), [("remove", ("a",))]),
     (("remove", "members", []), [("remove", ())]),

@@ -31,7 +31,7 @@ def op(name, *place, **more):
 
 ADA = {"givenName": "Ada", "familyName": "Lovelace"}
 NULLS = [
-    # null or "" for an optional attribute removes that attribute, and only that (entra/CLIENT rule 15)
+    # null or "" for an optional attribute removes that attribute, and only that
     ({"title": "x"}, op("replace", "title", None), {}),
     ({"title": "x"}, op("replace", "title", ""), {}),
     ({"title": "x"}, op("replace", "title", {"value": None}), {}),

@@ -465,5 +465,5 @@ DECLARED_NOWHERE = [
 
 @pytest.mark.parametrize(("given", "operation", "wanted"), DECLARED_NOWHERE)
 def test_declared_nowhere(given, operation, wanted):
-    """Attributes and extensions nobody declared are changed where they stand (CLIENT rule 16, §3.7)."""
+    """Attributes and extensions nobody declared are changed where they stand."""
     assert run(given, operation) == wanted

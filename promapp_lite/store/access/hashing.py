@@ -1,7 +1,7 @@
 """Passwords are hashed two at a time, at a low priority, and few wait: so guessing leaves the API alone.
 
-Each hash takes a third of a second of a core and 128 MB. Whoever waits holds a thread of the server, so the
-queue is short, and where it is full one of the least likely to be right gives way.
+Each hash takes a third of a second of a core and 128 MB. A request that waits holds a thread of the server,
+so the queue is short, and where it is full one of the least likely to be right gives way.
 """
 
 import os
@@ -75,7 +75,7 @@ class Queue:
         self.waiting.sort()
         if len(self.waiting) > self.most_waiting + max(0, self.at_once - self.running):
             last = [each for each in self.waiting if each.rank == self.waiting[-1].rank]
-            self.waiting.remove(secrets.choice(last))  # else whoever floods the queue always keeps it
+            self.waiting.remove(secrets.choice(last))  # else a flood would always keep the queue
             self.changed.notify_all()
         return mine
 

@@ -114,7 +114,7 @@ def fail(store: Store, caller: Caller, error: ScimError, **facts: Any) -> None:
 def cause_of(caller: Caller, error: ScimError, facts: dict[str, Any]) -> str:
     """What is the same when a failure repeats: the token and the code, of one that writes the object too.
 
-    Whoever only reads chooses nothing by which more rows could be made.
+    A read-only token chooses nothing by which more rows could be made.
     """
     parts = [caller.token_id, error.code]
     if not caller.only_reads:
