@@ -1,15 +1,14 @@
 """`/metrics` for Prometheus: what was asked for, how long it took, what is held; no personal data."""
 
-import ipaddress
-
 from flask import Response, current_app, request
 
+from promapp_lite import addresses
 from promapp_lite.store.access import tokens
 
 
 def metrics() -> Response:
     """The meters in Prometheus' text form, for this machine or with a token."""
-    if not (local(request.remote_addr) or bears_token()):
+    if not (addresses.is_loopback(request.remote_addr) or bears_token()):
         return Response(
             "401 /metrics wants a token with the scope scim:read.\n",
             401,
@@ -19,14 +18,6 @@ def metrics() -> Response:
     log = current_app.extensions["access_log"]
     log.write()
     return Response(log.meters.text(), content_type=log.meters.content_type)
-
-
-def local(address: str | None) -> bool:
-    """Whether the caller is on this machine."""
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
 
 
 def bears_token() -> bool:

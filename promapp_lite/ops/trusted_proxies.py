@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from promapp_lite import addresses
 from promapp_lite.errors import UserError
 
 FORWARDED = re.compile(r"HTTP_(X_)?FORWARDED")
@@ -24,14 +25,10 @@ def networks(named: Iterable[str]) -> list[Network]:
         raise UserError(f"--trusted-proxy takes an address or a network: {error}.") from None
 
 
-def trusts(trusted: list[Network], peer: str) -> bool:
-    """Whether the peer is one of these, also as an IPv4 address mapped into IPv6.
-
-    Without an address it came through a Unix socket, so it is on this machine.
-    """
-    address = ipaddress.ip_address(peer or "127.0.0.1")
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in trusted)
+def trusts(trusted: Iterable[Network], peer: str) -> bool:
+    """Whether the peer is one of these. Without an address it came through a Unix socket of this machine."""
+    address = addresses.parse(peer or "127.0.0.1")
+    return address is not None and any(address in network for network in trusted)
 
 
 class TrustedProxies:

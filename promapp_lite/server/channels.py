@@ -2,17 +2,19 @@
 
 import contextlib
 import errno
-import ipaddress
 import logging
 import socket
 import time
 from collections import Counter
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
+from promapp_lite import addresses
+from promapp_lite.ops.trusted_proxies import Network, trusts
 from promapp_lite.server import limits
 
 log = logging.getLogger("promapp_lite")
@@ -54,7 +56,7 @@ class Channel(HTTPChannel):
     caller = ""
 
     def __init__(self, server: Any, sock: Any, address: Any, *rest: Any, **facts: Any) -> None:
-        self.address = place(address)
+        self.address = addresses.client(address[0])
         self.touched = time.monotonic()  # when it was opened, or its last request came
         super().__init__(server, sock, address, *rest, **facts)
 
@@ -233,25 +235,13 @@ class Channel(HTTPChannel):
                 raise ClientDisconnected
 
 
-def place(address: Any) -> str:
-    """Under which name an address is counted: IPv6 by its /64 network, as one host has all of that."""
-    try:
-        found = ipaddress.ip_address(address[0].partition("%")[0])
-    except (ValueError, TypeError, IndexError):
-        return str(address)
-    if isinstance(found, ipaddress.IPv6Address):
-        mapped = found.ipv4_mapped
-        return str(mapped or ipaddress.IPv6Network((int(found), 64), strict=False).network_address)
-    return str(found)
-
-
 class Server(TcpWSGIServer):
     """A listener. It accepts every connection; beyond a limit it closes the one that is idle longest."""
 
     accepting = False
     connections = limits.CONNECTIONS  # at most in this process
     per_address = limits.CONNECTIONS_PER_ADDRESS
-    exempt: frozenset[str] = frozenset()  # addresses of trusted proxies
+    exempt: Sequence[Network] = ()  # trusted proxies
     paused_until = until = 0.0
     alone = True  # no other process listens on this socket
 
@@ -277,16 +267,17 @@ class Server(TcpWSGIServer):
         sock, address = accepted
         with contextlib.suppress(OSError):
             self.set_socket_options(sock)
-        self.make_room(place(address))
+        self.make_room(address[0])
         self.channel_class(self, sock, self.fix_addr(address), self.adj, map=self._map)
 
-    def make_room(self, address: str) -> None:
+    def make_room(self, host: str) -> None:
         """Close the longest waiting connection of an address that has its share, or of the largest one."""
         every = [each for each in self._map.values() if isinstance(each, Channel)]
         if len(every) < min(self.connections, self.per_address):
             return
         counts = Counter(each.address for each in every)
-        if counts[address] >= self.per_address and address not in self.exempt:
+        address = addresses.client(host)
+        if counts[address] >= self.per_address and not trusts(self.exempt, host):
             self.close_one(every, address)
         elif len(every) >= self.connections:
             self.close_one(every, counts.most_common(1)[0][0])

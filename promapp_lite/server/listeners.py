@@ -1,11 +1,11 @@
 """The addresses to listen on."""
 
-import ipaddress
 import os
 import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from promapp_lite import addresses
 from promapp_lite.config import PORTS, Settings, listen_url
 from promapp_lite.errors import UserError
 from promapp_lite.server.limits import BACKLOG
@@ -30,10 +30,7 @@ class Listener(NamedTuple):
     @property
     def loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return self.host == "localhost" or addresses.is_loopback(self.host)
 
     def bind(self) -> socket.socket:
         """A listening socket; UserError where the address is taken or not this machine's."""

@@ -189,7 +189,7 @@ def loop(
         server.admits = admits
         server.connections = limits.connections()
         if settings.behind_proxy:
-            server.exempt = frozenset(settings.trusted_proxy)
+            server.exempt = trusted_proxies.networks(settings.trusted_proxy)
     try:
         dispatch.run(settings.threads + 1, stop, board)  # one leads while the others answer
     finally:

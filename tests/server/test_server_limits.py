@@ -138,29 +138,15 @@ def test_a_full_process_takes_from_whom_has_most(ten, port):
             ended(line)
 
 
-def test_a_trusted_proxy_has_no_share(port, monkeypatch):
-    """All its connections are other people's."""
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "127.0.0.0/8"])
+def test_a_trusted_proxy_has_no_share(tmp_path, monkeypatch, proxy):
+    """All its connections are other people's, whether it is named by its address or by its network."""
     monkeypatch.setattr(channels.Server, "per_address", 3)
-    monkeypatch.setattr(channels.Server, "exempt", frozenset({"127.0.0.1"}))
-    with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(open_line(port)) for _ in range(10)]
+    settings = Settings(tmp_path, threads=2, behind_proxy=True, trusted_proxy=(proxy,))
+    listening = Listening(application, settings, ("http",))
+    with contextlib.closing(listening), contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(open_line(listening.ports[0])) for _ in range(10)]
         assert all(answered(line) for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        (("192.0.2.7", 1), "192.0.2.7"),
-        (("::ffff:192.0.2.7", 1, 0, 0), "192.0.2.7"),
-        (("2001:db8:1:2:3:4:5:6", 1, 0, 0), "2001:db8:1:2::"),
-        (("2001:db8:1:2:ffff::1", 1, 0, 0), "2001:db8:1:2::"),
-        (("fe80::1%eth0", 1, 0, 3), "fe80::"),
-        ("", ""),
-    ],
-)
-def test_how_an_address_is_counted(address, counted):
-    """IPv6 by its /64, IPv4 the same however it comes."""
-    assert channels.place(address) == counted
 
 
 def test_no_descriptor_left(port, monkeypatch, caplog):

@@ -13,7 +13,7 @@ from helpers import ROOT
 from promapp_lite.cli import main
 
 PACKAGE = ROOT / "promapp_lite"
-TOP = ("errors", "config", "csvio", "jsonio", "text", "clock")
+TOP = ("errors", "config", "csvio", "jsonio", "text", "clock", "addresses")
 ROOMS = {  # each with what it may import: of ours, and of the libraries that few rooms may know
     "cli": ({"doctor", "server", "store", "system", "scim", "ops", *TOP}, {"click"}),
     "doctor": ({"server", "store", "system", "scim", *TOP}, {"filelock"}),

@@ -7,10 +7,9 @@ counted once it was checked, so as many more as are checked at one moment may pa
 """
 
 import hashlib
-import ipaddress
 from datetime import UTC, datetime, timedelta
 
-from promapp_lite import clock
+from promapp_lite import addresses, clock
 from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Attempt
 from promapp_lite.text import fold
@@ -43,7 +42,7 @@ def digest(*parts: str | None) -> str:
 
 def key(name: str, source: str | None) -> str:
     """The row of an account and an address or browser."""
-    return digest(fold(name), network(source))
+    return digest(fold(name), addresses.client(source))
 
 
 def account(name: str) -> str:
@@ -53,21 +52,12 @@ def account(name: str) -> str:
 
 def place(address: str | None) -> str:
     """The row of an address, over all accounts."""
-    return digest("wrong", network(address))
-
-
-def network(address: str | None) -> str | None:
-    """An IPv4 address, or the /64 that an IPv6 address is in: one customer has as many as that holds."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address
-    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+    return digest("wrong", addresses.client(address))
 
 
 def admit(store: Store, address: str | None) -> int:
     """Count a try of an address; 0 where it may go on, else the seconds until it may try again."""
-    row = digest("tries", network(address))
+    row = digest("tries", addresses.client(address))
     with store.write():
         tries, began = store.row(FIND, key=row) or (0, clock.now())
         age = seconds_since(began)
