@@ -8,7 +8,7 @@ from promapp_lite.store.access import tokens
 
 def metrics() -> Response:
     """The meters in Prometheus' text form, for this machine or with a token."""
-    if not (addresses.is_loopback(request.remote_addr) or bears_token()):
+    if not (from_here() or bears_token()):
         return Response(
             "401 /metrics wants a token with the scope scim:read.\n",
             401,
@@ -18,6 +18,12 @@ def metrics() -> Response:
     log = current_app.extensions["access_log"]
     log.write()
     return Response(log.meters.text(), content_type=log.meters.content_type)
+
+
+def from_here() -> bool:
+    """Whether a program on this machine asks; behind a proxy everybody may seem to."""
+    proxied = current_app.extensions["settings"].behind_proxy
+    return not proxied and addresses.is_loopback(request.remote_addr)
 
 
 def bears_token() -> bool:

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -154,6 +155,13 @@ def test_who_may_read_metrics(store, metrics, token):
     assert metrics(reader, "203.0.113.9").status_code == metrics(token, "203.0.113.9").status_code == 200
     tokens.revoke(store, tokens.listed(store)[-1].id)
     assert metrics(reader, "203.0.113.9").status_code == 401
+
+
+def test_who_may_read_metrics_behind_a_proxy(app, metrics, token):
+    """Only a live token: a proxy that names no client makes everybody seem to be on this machine."""
+    app.extensions["settings"] = replace(app.extensions["settings"], behind_proxy=True)
+    assert metrics().status_code == metrics(address="::1").status_code == 401
+    assert metrics(token).status_code == 200
 
 
 def test_no_person_is_in_the_metrics(send, metrics):
