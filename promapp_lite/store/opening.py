@@ -20,6 +20,7 @@ fcntl: Any = None if sys.platform == "win32" else importlib.import_module("fcntl
 
 DATABASE = "promapp-lite.db"
 SERVING = "serve.lock"
+HISTORY = "schema_migration"  # the table of the migrations that have run
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
 
@@ -75,12 +76,17 @@ def migrate(store: Store) -> None:
     refuse_newer(store.path, known)
     if any(each.applied is None for each in known):
         copy_first(store, known)
-        Runner(store.database, str(MIGRATIONS)).up()
+        Runner(store.database, str(MIGRATIONS), HISTORY).up()
+
+
+def make_tables(database: SqliteDatabase, newest: str) -> None:
+    """Make the tables in an empty database, as they are after that migration."""
+    Runner(database, str(MIGRATIONS), HISTORY).up(newest)
 
 
 def steps(database: SqliteDatabase) -> list[Migration]:
     """Every migration that the program or the database knows, in order."""
-    found: list[Migration] = Runner(database, str(MIGRATIONS)).status()
+    found: list[Migration] = Runner(database, str(MIGRATIONS), HISTORY).status()
     return found
 
 

@@ -147,6 +147,75 @@ def test_a_foreign_database_is_refused(store, tmp_path):
         backup.restore(store.path.parent, tmp_path / "other.db")
 
 
+FOREIGN = {
+    "trigger": "CREATE TRIGGER t AFTER UPDATE ON token BEGIN UPDATE token SET revoked = NULL; END",
+    "view": "CREATE VIEW v AS SELECT * FROM users",
+    "table": "CREATE TABLE other (a)",
+    "virtual table": "CREATE VIRTUAL TABLE v USING fts5(a)",
+    "view for a table": "DROP TABLE email; CREATE VIEW email AS SELECT id value_key, id user_id FROM users",
+    "another table": "DROP TABLE email; CREATE TABLE email (value_key)",
+    "no table": "DROP TABLE email",
+}
+
+
+def altered(store, script, copy):
+    """A backup in which somebody carried out a script."""
+    backup.backup(store, copy)
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        connection.executescript(script)
+    return copy
+
+
+@pytest.mark.parametrize("script", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_schema_is_refused(store, people, tmp_path, script):
+    """Nothing but the tables of this program is taken, and what is there stays."""
+    before = people(1)
+    copy = altered(store, script, tmp_path / "copy.db")
+    store.close()
+    with pytest.raises(UserError, match=r"could not be copied.*Nothing was changed"):
+        backup.restore(store.path.parent, copy)
+    assert ids(store) == before
+    assert not (store.path.parent / backup.REPLACED).exists()
+    assert not list(store.path.parent.glob("*.new*"))
+
+
+INDEXES = {
+    "an index of another program": "CREATE INDEX mine ON users (doc)",
+    "an index that nobody can declare": "CREATE INDEX declared_User_nonsense ON users (doc)",
+    "a rule of uniqueness": (
+        "CREATE TABLE mine (digest TEXT PRIMARY KEY ON CONFLICT REPLACE, expires TEXT); "
+        "DROP TABLE setup; ALTER TABLE mine RENAME TO setup"
+    ),
+    "a default": "ALTER TABLE token ADD COLUMN more DEFAULT 1",
+    "statistics": "ANALYZE",
+}
+
+
+@pytest.mark.parametrize("script", INDEXES.values(), ids=INDEXES)
+def test_only_rows_come_from_a_backup(store, people, tmp_path, script):
+    """Whatever was done to the tables of a backup, the restored ones are those of this program."""
+    before = people(2)
+    schema = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+    wanted = store.database.execute_sql(schema).fetchall()
+    copy = altered(store, script, tmp_path / "copy.db")
+    store.close()
+    backup.restore(store.path.parent, copy)
+    assert ids(store) == before
+    assert store.database.execute_sql(schema).fetchall() == wanted
+
+
+def test_a_declared_index_is_made_anew(store, tmp_path):
+    """Under the same name, of the attribute that the name says, whatever the one in the backup was of."""
+    find = "SELECT sql FROM sqlite_master WHERE name = 'declared_User_title'"
+    opening.open_store(store.path.parent, ["title"]).close()
+    wanted = store.database.execute_sql(find).fetchone()
+    script = "DROP INDEX declared_User_title; CREATE INDEX declared_User_title ON users (doc)"
+    copy = altered(store, script, tmp_path / "copy.db")
+    store.close()
+    backup.restore(store.path.parent, copy)
+    assert store.database.execute_sql(find).fetchone() == wanted
+
+
 def test_a_newer_backup_is_refused(store, tmp_path):
     """This program would not know what to do with it."""
     backup.backup(store, tmp_path / "copy.db")

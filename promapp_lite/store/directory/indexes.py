@@ -81,7 +81,13 @@ def declare(store: Store, indexes: dict[str, tuple[ResourceType, Path]]) -> None
 
 def declared(store: Store) -> list[str]:
     """The attributes that have a declared index."""
-    return sorted({name.removeprefix(PREFIX).partition("_")[2] for name in store.index_names(PREFIX)})
+    return attributes(store.index_names(PREFIX))
+
+
+def attributes(names: Iterable[str]) -> list[str]:
+    """The attributes that declared indexes of these names are for."""
+    found = {name.removeprefix(PREFIX).partition("_")[2] for name in names}
+    return sorted(each for each in found if any(indexable(kind, each) for kind in RESOURCE_TYPES))
 
 
 def note(store: Store, kind: ResourceType, tree: Tree) -> None:

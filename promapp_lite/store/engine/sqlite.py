@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -72,6 +72,12 @@ def read_only(file: Path) -> SqliteDatabase:
     return with_functions(SqliteDatabase(f"{file.resolve().as_uri()}?mode=ro", uri=True))
 
 
+def offline(file: Path) -> SqliteDatabase:
+    """The database in a file that nobody else has open: quick, and not durable before it is synced."""
+    pragmas = {"journal_mode": "off", "synchronous": "off"}
+    return with_functions(SqliteDatabase(file.resolve().as_uri(), uri=True, pragmas=pragmas))
+
+
 def with_functions(database: SqliteDatabase) -> SqliteDatabase:
     """The database, which knows the functions that its indexes are made with."""
     database.register_function(fold_value, "fold", 1, deterministic=True)
@@ -109,6 +115,48 @@ def copy_into(database: SqliteDatabase, target: Path) -> None:
     A copy of the file would miss what is in the log beside it; the stepwise backup never ends under writes.
     """
     database.execute_sql("VACUUM INTO ?", (str(target),))
+
+
+def copy_rows(source: Path, target: SqliteDatabase, left_out: str) -> None:
+    """Copy the rows of all tables of the target but one from a file; one of DB_ERRORS for any other schema.
+
+    Nothing else comes along: a trigger or view in a backup would act on the service's behalf.
+    """
+    own = tables(target)
+    target.attach(f"{source.resolve().as_uri()}?mode=ro", "source")
+    for kind, name in foreign(target, own):
+        raise DatabaseError(f"it holds the {kind} {name!r}, which no backup of promapp-lite has")
+    with target.atomic():
+        for name, columns in own.items():
+            if name != left_out:
+                kept = ", ".join(f'"{column}"' for column in columns)
+                read = ", ".join(f'given."{column}"' for column in columns)  # unqualified could be a string
+                target.execute_sql(
+                    f'INSERT INTO main."{name}" ({kept}) SELECT {read} FROM source."{name}" AS given'  # noqa: S608
+                )
+    target.detach("source")
+
+
+def tables(database: SqliteDatabase) -> dict[str, list[str]]:
+    """The columns of each table."""
+    rows = database.execute_sql(
+        "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+    )
+    found: dict[str, list[str]] = {}
+    for table, column in rows.fetchall():
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def foreign(database: SqliteDatabase, own: Iterable[str]) -> list[tuple[str, str]]:
+    """What the attached source holds besides tables of these names, indexes, and SQLite's statistics."""
+    rows = database.execute_sql("SELECT type, name, sql FROM source.sqlite_master ORDER BY type, name")
+    return [
+        (kind, name)
+        for kind, name, sql in rows.fetchall()
+        if not (kind == "index" or (kind == "table" and (name in own or name.startswith("sqlite_"))))
+        or (sql or "").upper().startswith("CREATE VIRTUAL")
+    ]
 
 
 def integrity_check(file: Path) -> None:

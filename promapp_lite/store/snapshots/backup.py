@@ -12,6 +12,7 @@ from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.activity import audit, journal
 from promapp_lite.store.activity.journal import Caller
+from promapp_lite.store.directory import indexes
 from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
 from promapp_lite.store.snapshots import copies
 
@@ -37,25 +38,25 @@ def restore(folder: Path, source: Path, caller: Caller | None = None) -> Path | 
     UserError, with nothing changed, for a file that is damaged, no backup or of a newer program, and while
     the folder is being served. The activity of what is restored tells of it.
     """
-    check(source)
+    newest, index = check(source)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opening.serving_lock(folder):
         fresh = folder / f"{opening.DATABASE}.new"
         try:
-            take(source, fresh)
+            take(source, fresh, newest)
             kept = keep_present(folder)
             fresh.replace(folder / opening.DATABASE)
         finally:
             fresh.unlink(missing_ok=True)
         copies.fsync(folder)
-        store = opening.open_store(folder)
+        store = opening.open_store(folder, index)
         audit.record(store, caller or audit.command("restore"), "data-restored", str(source))
         store.close()
     return kept
 
 
-def check(source: Path) -> None:
-    """UserError where a file is no sound backup that this program understands."""
+def check(source: Path) -> tuple[str, list[str]]:
+    """The last migration of a sound backup, and its declared indexes; UserError for any other file."""
     if not source.is_file():
         raise UserError(f"There is no file {source}.")
     try:
@@ -63,19 +64,27 @@ def check(source: Path) -> None:
         database = sqlite.read_only(source)
         with database.connection_context():
             known = opening.steps(database)
+            index = indexes.attributes(sqlite.index_names(database, indexes.PREFIX))
     except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
-    if not any(each.applied for each in known):
+    applied = [each.name for each in known if each.applied]
+    if not applied:
         raise UserError(f"{source} is not a backup of promapp-lite. Nothing was changed.")
     opening.refuse_newer(source, known)
+    return str(applied[-1]), index
 
 
-def take(source: Path, target: Path) -> None:
-    """Copy a backup beside the database; UserError where there is no room."""
-    try:
-        database = sqlite.read_only(source)
+def take(source: Path, target: Path, newest: str) -> None:
+    """Make a database beside the present one from the rows of a backup; UserError where that cannot be."""
+
+    def fill(part: Path) -> None:
+        database = sqlite.offline(part)
         with database.connection_context():
-            copies.copy(database, target)
+            opening.make_tables(database, newest)
+            sqlite.copy_rows(source, database, left_out=opening.HISTORY)
+
+    try:
+        copies.make(target, fill)
     except (OSError, *DB_ERRORS) as error:
         raise UserError(f"{source} could not be copied: {error}. Nothing was changed.") from None
 

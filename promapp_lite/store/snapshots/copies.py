@@ -1,6 +1,7 @@
 """Copies of a database: made while it is written, integrity-checked, on disk before they get their name."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from peewee import SqliteDatabase
@@ -11,12 +12,17 @@ UNFINISHED = ".part"
 
 
 def copy(database: SqliteDatabase, target: Path) -> None:
-    """Make `target`, whole or not at all, with every write acknowledged before; OSError or DB_ERRORS."""
+    """Make `target` with every write acknowledged before; OSError or DB_ERRORS."""
+    make(target, lambda part: copy_into(database, part))
+
+
+def make(target: Path, fill: Callable[[Path], None]) -> None:
+    """Make `target`, whole or not at all, as a database that `fill` writes into an empty file."""
     part = target.with_name(target.name + UNFINISHED)
     part.unlink(missing_ok=True)
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        copy_into(database, part)
+        fill(part)
         integrity_check(part)
         fsync(part)
         part.replace(target)
