@@ -15,7 +15,7 @@ from promapp_lite.cli.options import FILE, data_dir, password_stdin, settings_of
 from promapp_lite.config import CONFIG_FILE, Settings, read_config
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
-from promapp_lite.store.access import admins
+from promapp_lite.store.access import admins, setup
 from promapp_lite.store.activity import audit
 from promapp_lite.store.engine import DB_ERRORS
 from promapp_lite.store.snapshots import backup as backups
@@ -39,7 +39,7 @@ def init(password_stdin: bool, **options: Any) -> None:
     settings = Settings(**options)
     folder = settings.data_dir
     if opening.exists(folder):
-        raise UserError(f"{folder} is already initialised; nothing was changed.")
+        refuse_again(folder)
     password, generated = choose_password(password_stdin)
     make(settings, password)
     click.echo(f"Data folder:  {folder}\nAdmin:        {settings.admin}")
@@ -50,17 +50,24 @@ def init(password_stdin: bool, **options: Any) -> None:
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
 
 
+def refuse_again(folder: Path) -> None:
+    """UserError for a folder that has a database; one without an admin is not finished by `init`."""
+    store = opened(folder)
+    finish = " It has no admin yet: run promapp-lite admin create NAME." if setup.needed(store) else ""
+    raise UserError(f"{folder} is already initialised; nothing was changed.{finish}")
+
+
 def make(settings: Settings, password: str) -> None:
-    """Create the database, the admin and config.toml's url; nothing if the password is refused."""
-    admins.hash_password(password)
-    store = opening.create(settings.data_dir)
-    admins.create(store, settings.admin, password)
-    audit.record(store, caller(), "first-admin", settings.admin.strip())
-    store.close()
-    file = settings.data_dir / CONFIG_FILE
-    if settings.url and "url" not in read_config(settings.data_dir):
-        before = file.read_text("utf-8") if file.exists() else ""
-        file.write_text(f"url = {jsonio.dumps(settings.url)}\n{before}", "utf-8")
+    """Create the database with the admin, and config.toml's url; UserError, and no database, otherwise."""
+    name, hashed = admins.checked(settings.admin), admins.hash_password(password)
+    with opening.creating(settings.data_dir) as store:
+        with store.write():
+            admins.insert(store, name, hashed)
+            audit.record(store, caller(), "first-admin", name)
+        if settings.url and "url" not in read_config(settings.data_dir):
+            file = settings.data_dir / CONFIG_FILE
+            before = file.read_text("utf-8") if file.exists() else ""
+            file.write_text(f"url = {jsonio.dumps(settings.url)}\n{before}", "utf-8")
 
 
 @click.command(epilog=example("promapp-lite backup /mnt/backups/promapp-lite.db"))

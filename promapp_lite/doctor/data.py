@@ -9,6 +9,8 @@ from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.engine import DB_ERRORS, sqlite
 
+RESTORE = "run promapp-lite restore with the last good backup"
+
 
 def folder(settings: Settings) -> Iterator[Result]:
     """Whether the data folder exists, is writable, and is closed to other users."""
@@ -34,8 +36,11 @@ def database(settings: Settings) -> Iterator[Result]:
             known = opening.steps(found)
         opening.refuse_newer(file, known)
     except DB_ERRORS as error:
-        yield Result("fail", str(error), "run promapp-lite restore with the last good backup")
+        yield Result("fail", str(error), RESTORE)
     except UserError as refusal:
         yield Result("fail", str(refusal), "install the newer promapp-lite")
     else:
+        if not any(each.applied for each in known):
+            yield Result("fail", f"{file} is empty or another program's", RESTORE)
+            return
         yield Result("ok", f"intact, {file.stat().st_size:,} bytes")

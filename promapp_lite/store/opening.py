@@ -1,9 +1,10 @@
 """Opening the data folder: made, brought to this program's schema under a lock, or refused."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from playhouse.migrations import Migration, Runner
 
 from promapp_lite.errors import UserError
 from promapp_lite.store.directory import indexes
-from promapp_lite.store.engine import Store
+from promapp_lite.store.engine import Store, sqlite
 from promapp_lite.store.snapshots import copies
 
 fcntl: Any = None if sys.platform == "win32" else importlib.import_module("fcntl")
@@ -23,6 +24,7 @@ SERVING = "serve.lock"
 HISTORY = "schema_migration"  # the table of the migrations that have run
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30
+LOCKED = "Another promapp-lite has been making or migrating the database in {} for {} seconds."
 
 
 class Busy(UserError):
@@ -36,12 +38,47 @@ def exists(folder: Path) -> bool:
 
 def create(folder: Path) -> Store:
     """Make the data folder, readable by its owner only, and an empty database in it."""
+    with creating(folder):
+        pass
+    return open_store(folder)
+
+
+@contextlib.contextmanager
+def creating(folder: Path) -> Iterator[Store]:
+    """A new database, which the folder gets when the block ends well; otherwise it stays without data.
+
+    UserError where it cannot be written, or there is one already.
+    """
+    new, store = folder / f"{DATABASE}.new", None
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(folder / DATABASE, os.O_CREAT | os.O_RDWR, 0o600))
+        with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
+            if exists(folder):
+                raise UserError(f"{folder} is already initialised; nothing was changed.")
+            remove(new)
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            store = Store(new)
+            migrate(store)
+            yield store
+            store.close()
+            new.replace(folder / DATABASE)
+            copies.fsync(folder)
+    except Timeout:
+        raise UserError(LOCKED.format(folder, LOCK_SECONDS)) from None
     except OSError as error:
         raise UserError(f"Cannot create the data folder {folder}: {error.strerror}.") from None
-    return open_store(folder)
+    except DatabaseError as error:
+        raise UserError(f"Cannot create {folder / DATABASE}: {error}. Nothing was kept.") from None
+    finally:
+        if store:
+            store.close()
+            remove(new)
+
+
+def remove(file: Path) -> None:
+    """Remove a database that nobody has open, with the files beside it; OSError."""
+    for each in (file, *(file.with_name(file.name + end) for end in sqlite.LOGS)):
+        each.unlink(missing_ok=True)
 
 
 def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:
@@ -55,13 +92,12 @@ def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:
     store = Store(folder / DATABASE)
     try:
         with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
+            refuse_foreign(store.path)
             migrate(store)
             if wanted is not None:
                 indexes.declare(store, wanted)
     except Timeout:
-        raise UserError(
-            f"Another promapp-lite has been migrating {folder} for {LOCK_SECONDS} seconds."
-        ) from None
+        raise UserError(LOCKED.format(folder, LOCK_SECONDS)) from None
     except DatabaseError as error:
         store.close()
         raise UserError(f"{store.path} cannot be opened: {error}. It was not changed.") from None
@@ -88,6 +124,18 @@ def steps(database: SqliteDatabase) -> list[Migration]:
     """Every migration that the program or the database knows, in order."""
     found: list[Migration] = Runner(database, str(MIGRATIONS), HISTORY).status()
     return found
+
+
+def refuse_foreign(path: Path) -> None:
+    """UserError where the database is empty or another program's: no migration of this one has been here."""
+    database = sqlite.read_only(path)  # a connection that may write would already change its journal mode
+    with database.connection_context():
+        known = steps(database)
+    if not any(each.applied for each in known):
+        raise UserError(
+            f"{path} is no database of promapp-lite. It was not changed: restore a backup, or move the file "
+            "away and run promapp-lite init."
+        )
 
 
 def refuse_newer(path: Path, known: list[Migration]) -> None:

@@ -81,9 +81,19 @@ def test_init_twice(ready, tmp_path):
     assert (tmp_path / "data" / "promapp-lite.db").read_bytes() == before
 
 
-def test_init_with_a_weak_password_makes_nothing(run, tmp_path):
-    """A refused password leaves no half-made folder."""
-    assert run("init", "--password-stdin", input="short").exit_code == 1
+def test_init_where_a_double_click_has_begun(run, tmp_path):
+    """There is data, but nobody to sign in: it says how to go on, and that works."""
+    opening.create(tmp_path / "data").close()
+    result = run("init", "--password-stdin", input=PASSWORD)
+    assert result.exit_code == 1 and "promapp-lite admin create NAME" in result.stderr
+    assert run("admin", "create", "ada", "--password-stdin", input=PASSWORD).exit_code == 0
+    assert "admin create" not in run("init").stderr
+
+
+@pytest.mark.parametrize(("admin", "password"), [("ada", "short"), ("", PASSWORD), ("a\nb", PASSWORD)])
+def test_init_with_a_refused_admin_makes_nothing(run, tmp_path, admin, password):
+    """A refused name or password leaves no half-made folder."""
+    assert run("init", "--admin", admin, "--password-stdin", input=password).exit_code == 1
     assert not (tmp_path / "data").exists()
 
 

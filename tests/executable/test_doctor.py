@@ -69,9 +69,10 @@ def test_a_folder_that_cannot_be_written(settings, monkeypatch):
     assert levels(settings, "data folder") == ["fail"]
 
 
-def test_a_damaged_database(settings):
-    """It says so, and advises restore."""
-    (settings.data_dir / opening.DATABASE).write_bytes(b"rubbish" * 5000)
+@pytest.mark.parametrize("content", [b"rubbish" * 5000, b""])
+def test_a_database_that_is_none(settings, content):
+    """Damaged or empty: it says so, and advises restore."""
+    (settings.data_dir / opening.DATABASE).write_bytes(content)
     ((level, _, advice),) = findings(settings, "database")
     assert level == "fail" and "restore" in advice
 

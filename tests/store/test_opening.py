@@ -1,9 +1,11 @@
 """R5: one server a folder; an older schema is copied and migrated, a newer or damaged one is refused."""
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from helpers import ROOT
@@ -74,8 +76,38 @@ def test_a_damaged_file_is_refused(folder):
     assert (folder / opening.DATABASE).read_bytes() == before
 
 
-def test_an_older_schema_is_copied_and_migrated(folder, tmp_path, monkeypatch):
-    """Before the first new script runs, a copy of the data stands beside it."""
+def others(file):
+    """Another program's SQLite file."""
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)")
+
+
+@pytest.mark.parametrize("put", [Path.touch, others])
+def test_what_is_no_database_of_ours_is_refused(folder, put):
+    """An empty file or another program's in the database's place is no new directory, and stays as it is."""
+    file = folder / opening.DATABASE
+    file.unlink()
+    put(file)
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="no database of promapp-lite"):
+        opening.open_store(folder)
+    assert file.read_bytes() == before
+
+
+def test_a_database_that_cannot_be_finished_is_none(tmp_path):
+    """What fails while a database is made leaves no data, and the next try makes it."""
+    folder = tmp_path / "data"
+    with pytest.raises(UserError, match="full"), opening.creating(folder):
+        raise OSError(28, "disk full")
+    assert not opening.exists(folder) and list(folder.glob("*.db*")) == []
+    (folder / f"{opening.DATABASE}.new").write_bytes(b"left by a kill")
+    opening.create(folder).close()
+    assert [each.name for each in folder.glob("*.db*")] == [opening.DATABASE]
+
+
+@pytest.fixture
+def newer(tmp_path, monkeypatch):
+    """A program with one migration more."""
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     first = opening.MIGRATIONS / "0001_first.py"
@@ -84,6 +116,10 @@ def test_an_older_schema_is_copied_and_migrated(folder, tmp_path, monkeypatch):
         "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (a)')\n"
     )
     monkeypatch.setattr(opening, "MIGRATIONS", scripts)
+
+
+def test_an_older_schema_is_copied_and_migrated(folder, newer):
+    """Before the first new script runs, a copy of the data stands beside it."""
     opening.open_store(folder).close()
     with database(folder) as connection:
         assert connection.execute("SELECT COUNT(*) FROM more").fetchone() == (0,)
@@ -109,11 +145,9 @@ def test_a_failing_script_changes_nothing(folder, tmp_path, monkeypatch):
     connection.close()
 
 
-def test_twenty_starters_migrate_once(tmp_path):
+def test_twenty_starters_migrate_once(folder, newer):
     """Two starters at once do not collide."""
-    folder, failures = tmp_path / "data", []
-    folder.mkdir()
-    (folder / opening.DATABASE).touch()
+    failures = []
 
     def start():
         try:
