@@ -1,11 +1,13 @@
 """The settings: one table, and the only place that reads the environment and config.toml."""
 
 import codecs
+import contextlib
 import difflib
 import functools
 import ipaddress
 import os
 import re
+import shlex
 import socket
 import tomllib
 from collections.abc import Callable, Mapping
@@ -19,7 +21,8 @@ from platformdirs import user_data_path
 from promapp_lite.errors import UserError
 
 PREFIX = "PROMAPP_LITE_"
-CONFIG_FILE = "config.toml"
+CONFIG_FILE, DATABASE = "config.toml", "promapp-lite.db"
+UNIT = Path("/etc/systemd/system/promapp-lite.service")
 MOUNTS = ("/api/scim", "/scim/v2", "/scim")
 LISTEN = ("http://127.0.0.1:8480", "https://0.0.0.0:8443")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
@@ -161,8 +164,29 @@ def setting(
 
 
 def default_data_dir() -> Path:
-    """The user data folder; never beside the executable's unpacked files."""
-    return user_data_path("promapp-lite", appauthor=False)
+    """The installed service's data folder, else the user's; UserError where both have data, or none is."""
+    service = service_data_dir()
+    try:
+        own = user_data_path("promapp-lite", appauthor=False)
+    except RuntimeError:
+        raise UserError("This user has no home folder: give --data-dir.") from None
+    if service is None or service == own:
+        return own
+    if (own / DATABASE).exists():
+        raise UserError(
+            f"The service's data is in {service}, but there is data in {own} too: give --data-dir."
+        )
+    return service
+
+
+def service_data_dir() -> Path | None:
+    """The data folder of the service that `service install` has made; None where there is none."""
+    with contextlib.suppress(OSError):
+        for line in UNIT.read_text("utf-8").splitlines():
+            key, _, value = line.partition("=")
+            if key == "ReadWritePaths":
+                return Path(shlex.split(value)[0].replace("%%", "%").replace("$$", "$"))
+    return None
 
 
 def usual_processes() -> int:
@@ -243,7 +267,7 @@ class Settings:
         Location(folder=True),
         default_data_dir,
         "Folder of the database and config.toml.",
-        shown="the user data folder",
+        shown="the installed service's, else in the user's data folder",
         commands=("serve", "init", "export", "install", "data"),
     )
     admin: str = setting(Text(), "admin", "Name of the first admin.", metavar="NAME", commands=("init",))

@@ -1,5 +1,6 @@
 """Click's options, made from the table of settings."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from click.core import ParameterSource
 
 from promapp_lite import config
 from promapp_lite.config import SETTINGS, Setting
+from promapp_lite.system import ownership
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 Command = Callable[..., Any]
@@ -67,7 +69,11 @@ def option(name: str) -> Callable[[Command], Command]:
 
 
 def use_config(context: click.Context, _: click.Parameter, folder: Path) -> Path:
-    """Let the data folder's config.toml give the defaults of the other options."""
+    """Let the data folder's config.toml give the defaults of the other options.
+
+    What the command creates in the folder belongs to the folder's owner when it ends.
+    """
+    context.call_on_close(functools.partial(ownership.give_back, folder))
     context.default_map = config.read_config(folder)
     return folder
 

@@ -28,7 +28,7 @@ from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
 from promapp_lite.store.engine import Store, sqlite
 from promapp_lite.store.opening import open_store, serving_lock
-from promapp_lite.system import certificates, frozen
+from promapp_lite.system import certificates, frozen, ownership
 
 log = logging.getLogger("promapp_lite")
 
@@ -73,7 +73,8 @@ def run(settings: Settings) -> None:
     opened = listeners(settings)
     supervisor.possible(settings.processes)
     store = open_store(settings.data_dir, settings.index)
-    with serving_lock(settings.data_dir):
+    with ownership.kept(settings.data_dir), serving_lock(settings.data_dir):
+        ownership.give_back(settings.data_dir)  # now, as a killed process gives nothing back
         shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
         bound = [(listener, listener.bind()) for listener in opened]
         shutdown_signal.install()

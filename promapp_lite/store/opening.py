@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from peewee import DatabaseError, SqliteDatabase
 from playhouse.migrations import Migration, Runner
 
+from promapp_lite import config
 from promapp_lite.errors import UserError
 from promapp_lite.store.directory import indexes
 from promapp_lite.store.engine import Store, sqlite
@@ -19,7 +20,7 @@ from promapp_lite.store.snapshots import copies
 
 fcntl: Any = None if sys.platform == "win32" else importlib.import_module("fcntl")
 
-DATABASE = "promapp-lite.db"
+DATABASE = config.DATABASE
 SERVING = "serve.lock"
 HISTORY = "schema_migration"  # the table of the migrations that have run
 MIGRATIONS = Path(__file__).parent / "migrations"

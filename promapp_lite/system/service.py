@@ -8,10 +8,10 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from promapp_lite.config import UNIT
 from promapp_lite.errors import UserError
 
 NAME = "promapp-lite"
-UNIT = Path("/etc/systemd/system/promapp-lite.service")
 HOMES = ("/home", "/root", "/run/user")
 LOCAL_SERVICE = "S-1-5-19"
 

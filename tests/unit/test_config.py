@@ -10,6 +10,7 @@ from promapp_lite.cli import main
 from promapp_lite.config import SETTINGS, Settings, public_url, read_config
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
+from promapp_lite.system import service
 
 GIVEN = {  # a value other than the default: in config.toml, in the environment, and as it is used
     "admin": ('"grace"', "grace", "grace"),
@@ -252,3 +253,38 @@ def test_a_refused_url_is_one_line(tmp_path):
         1, "Error: --url: got 'scim.example.org', it must begin with https:// or http://.\n"
     )  # fmt: skip
     assert not (tmp_path / "x").exists()
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A data folder of an installed service, and the folder that a user has of their own."""
+    monkeypatch.setattr(config, "UNIT", tmp_path / "promapp-lite.service")
+    monkeypatch.setattr(config, "user_data_path", lambda *_, **__: tmp_path / "own")
+    data = tmp_path / "50 % data$"
+    config.UNIT.write_text(service.unit(data, "root", ["/usr/bin/promapp-lite"]), "utf-8")
+    return data, tmp_path / "own"
+
+
+def test_the_folder_of_the_installed_service(installed):
+    """Without --data-dir it is found by every command, and nobody guesses between two."""
+    data, own = installed
+    assert config.default_data_dir() == data
+    assert Settings.load({}).data_dir == data
+    own.mkdir()
+    (own / config.DATABASE).touch()
+    with pytest.raises(UserError, match="--data-dir"):
+        config.default_data_dir()
+    config.UNIT.unlink()
+    assert config.default_data_dir() == own
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """It is one line that says what to do."""
+
+    def fails(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(config, "user_data_path", fails)
+    monkeypatch.setattr(config, "UNIT", Path("/none"))
+    with pytest.raises(UserError, match="--data-dir"):
+        config.default_data_dir()
