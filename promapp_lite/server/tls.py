@@ -13,7 +13,7 @@ from typing import Any
 
 from promapp_lite.errors import UserError
 from promapp_lite.server import channels
-from promapp_lite.system.certificates import Certificate
+from promapp_lite.system.certificates import Certificate, why
 
 log = logging.getLogger("promapp_lite")
 
@@ -32,7 +32,7 @@ class ServedCertificate:
             self.stamps = certificate.stamps()
             self.context = certificate.context()
         except (OSError, ValueError) as error:
-            raise UserError(f"{certificate.cert} and {certificate.key} cannot be used: {error}.") from None
+            raise UserError(f"The certificate cannot be used: {why(error)}.") from None
         self.looked, self.fault = time.monotonic(), ""
 
     def current(self) -> ssl.SSLContext:
@@ -51,11 +51,9 @@ class ServedCertificate:
             self.context, self.stamps, self.fault = self.certificate.context(), stamps, ""
             log.info("certificate reloaded, SHA-256 %s", self.certificate.fingerprint)
         except (OSError, ValueError) as error:
-            if str(error) != self.fault:
-                log.error(
-                    "cannot load %s, the previous certificate stays in use: %s", self.certificate.cert, error
-                )
-            self.fault = str(error)
+            if why(error) != self.fault:
+                log.error("the previous certificate stays in use, the new one cannot be: %s", why(error))
+            self.fault = why(error)
 
 
 class Server(channels.Server):

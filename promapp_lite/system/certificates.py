@@ -1,5 +1,7 @@
 """Certificates: the files a listener shows, and the self-signed one that `init` makes."""
 
+import codecs
+import contextlib
 import hashlib
 import ipaddress
 import os
@@ -8,10 +10,10 @@ import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promapp_lite import clock
-from promapp_lite.config import host_name
+from promapp_lite.config import Settings, host_name
 from promapp_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 FOLDER, CERT, KEY = "tls", "cert.pem", "key.pem"
+RENEW_BEFORE = timedelta(days=30)  # the end of a self-signed one
 DAYS = 825  # as long as systems accept one that was trusted by hand
 
 
@@ -42,20 +45,86 @@ class Certificate(NamedTuple):
         made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         made.set_ciphers(CIPHERS)
         made.set_alpn_protocols(["http/1.1"])
-        made.load_cert_chain(self.cert, self.key, password=no_password)
+        for file in self:
+            if fault := form_of(file):
+                raise ValueError(fault)
+        try:
+            made.load_cert_chain(self.cert, self.key, password=str)  # none: a service cannot ask for one
+        except ssl.SSLError as error:
+            raise ValueError(mismatch(self) or str(error)) from None
         return made
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, as browsers show it; OSError or ValueError where there is none."""
-        text = self.cert.read_text("ascii")
+        text = self.cert.read_text("latin-1")  # names may stand before it, in any encoding
         pem = text[text.index(BEGIN) : text.index(END) + len(END)]
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).digest().hex(":").upper()
 
 
-def no_password() -> str:
-    """Refuse a key with a password: a service cannot ask for one."""
-    raise ValueError("the key is protected by a password")
+def why(error: OSError | ValueError) -> str:
+    """Why a certificate cannot be used, in a few words."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be read: {error.strerror}"
+    return str(error)
+
+
+def form_of(file: Path) -> str | None:
+    """What is wrong with the form of a file that should be PEM, and how to convert it; OSError."""
+    data = file.read_bytes()
+    if data.startswith(codecs.BOM_UTF8):
+        return f"{file} begins with a byte order mark; save it as UTF-8 without one"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return f"{file} is in UTF-16; save it as ASCII or UTF-8"
+    if b"-----BEGIN TRUSTED CERTIFICATE-----" in data:
+        return f"{file} is OpenSSL's TRUSTED CERTIFICATE; convert it: openssl x509 -in {file} -out plain.pem"
+    if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in data or b"\nProc-Type: 4,ENCRYPTED" in data:
+        return (
+            f"the key {file} is protected by a password, which a service cannot type; "
+            f"remove it: openssl pkey -in {file} -out plain.pem"
+        )
+    if b"-----BEGIN " not in data:
+        return not_pem(file, data)
+    return None
+
+
+def not_pem(file: Path, data: bytes) -> str:
+    """What a file is that holds no PEM, and how to convert it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    if not data.startswith(b"0"):  # of ASN.1, as all other forms are
+        return f"{file} holds neither a certificate nor a key in PEM form"
+    for load, command in (
+        (x509.load_der_x509_certificate, "x509"),
+        (lambda der: load_der_private_key(der, None), "pkey"),
+    ):
+        with contextlib.suppress(ValueError, TypeError):
+            load(data)
+            return f"{file} is in DER form; convert it: openssl {command} -inform der -in {file} -out new.pem"
+    return (
+        f"{file} is PKCS#12 or unreadable; convert it: openssl pkcs12 -in {file} -nodes -out both.pem, "
+        "and give that file as --tls-cert and as --tls-key"
+    )
+
+
+def mismatch(files: Certificate) -> str | None:
+    """Why a certificate and a key are no pair, None where that is not what is wrong with them."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        found = x509.load_pem_x509_certificates(files.cert.read_bytes())
+    except ValueError:
+        return f"{files.cert} holds no certificate that can be read"
+    try:
+        own = serialization.load_pem_private_key(files.key.read_bytes(), None).public_key()
+    except (ValueError, TypeError):
+        return f"{files.key} holds no private key that can be read"
+    chain = [each.public_key() for each in found]
+    if own in chain[1:]:
+        return f"in {files.cert} the server's certificate must come first, before those of its issuers"
+    return None if own in chain else f"{files.key} is not the key of {files.cert}"
 
 
 class Facts(NamedTuple):
@@ -66,15 +135,31 @@ class Facts(NamedTuple):
     begins: str
     ends: str
     self_signed: bool
+    alone: bool  # issued by another whose certificate does not follow
+
+    def covers(self, host: str) -> bool:
+        """Whether it names a host, by a wildcard in the place of the first label too (RFC 9525 §6.3)."""
+        host = host.lower().rstrip(".")
+        names = {name.lower() for name in self.names.split(", ")}
+        return bool({host, f"*.{host.partition('.')[2]}"} & names)
 
 
 def facts(file: Path) -> Facts:
     """The facts of the first certificate in a PEM file; OSError or ValueError where there is none."""
     from cryptography import x509
 
-    found = x509.load_pem_x509_certificate(file.read_bytes())
+    found, *others = x509.load_pem_x509_certificates(file.read_bytes())
     begins, ends = map(clock.stamp, (found.not_valid_before_utc, found.not_valid_after_utc))
-    return Facts(subject(found), common_name(found.issuer), begins, ends, found.issuer == found.subject)
+    self_signed = found.issuer == found.subject
+    alone = not self_signed and found.issuer not in {each.subject for each in others}
+    return Facts(subject(found), common_name(found.issuer), begins, ends, self_signed, alone)
+
+
+def is_known(issuer: str) -> bool:
+    """Whether this machine trusts an issuer of that common name without being sent its certificate."""
+    known = ssl.create_default_context().get_ca_certs()
+    names = [dict(part[0] for part in each["subject"]) for each in known]  # type: ignore[misc]
+    return any(each.get("commonName") == issuer for each in names)
 
 
 def subject(found: "x509.Certificate") -> str:
@@ -96,6 +181,15 @@ def common_name(name: "x509.Name") -> str:
     return str(found[0].value) if found else name.rfc4514_string()
 
 
+def configured(settings: Settings) -> Certificate | None:
+    """The one of the https listeners, None where there are none: the given files, else the data folder's."""
+    if not any(each.startswith("https:") for each in settings.listen):
+        return None
+    if settings.tls_cert and settings.tls_key:
+        return Certificate(settings.tls_cert, settings.tls_key)
+    return of(settings.data_dir)
+
+
 def of(data_dir: Path) -> Certificate:
     """Where a data folder has it."""
     return Certificate(data_dir / FOLDER / CERT, data_dir / FOLDER / KEY)
@@ -110,6 +204,24 @@ def ensure(data_dir: Path, url_host: str | None = None) -> Certificate:
         except OSError as error:
             raise UserError(f"Cannot write to {found.cert.parent}: {error.strerror}.") from None
     return found
+
+
+def renew(data_dir: Path) -> bool:
+    """Sign the data folder's own certificate anew where it ends soon, with its key and names; whether it did.
+
+    OSError or ValueError where that cannot be.
+    """
+    from cryptography.hazmat.primitives import serialization
+
+    files = of(data_dir)
+    if not files.cert.exists():
+        return False
+    found = facts(files.cert)
+    if not found.self_signed or found.ends > clock.stamp(datetime.now(UTC) + RENEW_BEFORE):
+        return False
+    key: Any = serialization.load_pem_private_key(files.key.read_bytes(), None)
+    write(files.cert, pem(signed(key, found.names.split(", "))))
+    return True
 
 
 def names(url_host: str | None) -> list[str]:
@@ -133,7 +245,14 @@ def make(files: Certificate, hosts: list[str]) -> None:
             serialization.NoEncryption(),
         ),
     )
-    write(files.cert, signed(key, hosts).public_bytes(serialization.Encoding.PEM))
+    write(files.cert, pem(signed(key, hosts)))
+
+
+def pem(certificate: "x509.Certificate") -> bytes:
+    """A certificate in PEM form."""
+    from cryptography.hazmat.primitives import serialization
+
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def write(file: Path, data: bytes) -> None:
