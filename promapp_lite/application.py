@@ -12,7 +12,7 @@ from promapp_lite.api import routes as api
 from promapp_lite.config import Settings
 from promapp_lite.console import routes as console
 from promapp_lite.errors import UserError
-from promapp_lite.ops import logs
+from promapp_lite.ops import conditions, logs
 from promapp_lite.ops import routes as ops
 from promapp_lite.ops.jobs import Jobs
 from promapp_lite.ops.trusted_proxies import TrustedProxies
@@ -50,13 +50,14 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
 
 
 def jobs(app: Flask, settings: Settings) -> Jobs:
-    """Log lines and counts, health, search words and cycles, the daily copy and the end of old activity."""
+    """Log lines and counts, health, search words and cycles, what is wrong, the daily copy, old activity."""
     store = app.extensions["store"]
     return Jobs(
         (
             app.extensions["access_log"].keep_up,
             app.extensions["health"].keep_up,
             lambda ended: indexer.keep_up(store, ended),
+            lambda ended: conditions.watch(settings, store, ended),
             lambda ended: backup.keep_copies(store, settings.keep_backups, ended, settings.activity_days),
         )
     )

@@ -317,7 +317,10 @@ class Settings:
         metavar="N",
     )
     activity_days: int = setting(
-        Number(0, 36500), 90, "Days to keep the provisioning activity; 0 keeps it for ever.", metavar="DAYS"
+        Number(0, 36500),
+        90,
+        "Days to keep the provisioning activity, and always the newest 10,000 rows; 0 keeps it for ever.",
+        metavar="DAYS",
     )
     index: tuple[str, ...] = setting(
         Text(),

@@ -25,8 +25,8 @@ SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComple
 def doctor(**options: Any) -> None:
     """Check the installation; exit 1 if a check fails.
 
-    It checks the data folder, the database, the certificate, the listeners, the clock, the disk, the indexes
-    and the Tenant URL.
+    It checks the data folder, the database, admins, tokens, the certificate, the clock, the disk, the daily
+    copies, the last contact, the indexes, the listeners and the Tenant URL.
     """
     failed = False
     for level, about, found, advice in checks.examine(Settings(**options)):

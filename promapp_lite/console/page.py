@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +12,11 @@ from promapp_lite import __version__, clock
 from promapp_lite.console import activity, people
 from promapp_lite.console.format import SCOPES, ago, amount, days_left
 from promapp_lite.console.request import settings, store
+from promapp_lite.ops import conditions
+from promapp_lite.ops.conditions import Condition
 from promapp_lite.store.access import sessions, tokens
 from promapp_lite.store.activity import cycles
 from promapp_lite.store.activity.cycles import Cycle
-from promapp_lite.store.directory import indexes
 from promapp_lite.store.snapshots import disk
 from promapp_lite.system import certificates
 
@@ -82,10 +84,12 @@ def setup_part() -> dict[str, Any]:
     tested, provisioned, whole = cycles.milestones(store())
     made = min((each.created for each in tokens.listed(store())), default=None)
     done = {"token": made, "test": tested, "user": provisioned, "cycle": whole}
+    broken = [each for each in wrong() if each.severity == "fail"]
     return {
         "tenant_url": settings().tenant_url,
         "run": run,
-        "state": next(name for name, holds in STATES if holds(run)),
+        "state": "failed" if broken else next(name for name, holds in STATES if holds(run)),
+        "broken": broken,
         "sentence": sentence(run),
         "steps": [(name, title, todo, done[name]) for name, (title, todo) in STEPS.items()],
         "open": next((name for name, at in done.items() if at is None), None),
@@ -125,12 +129,10 @@ def profile_part() -> dict[str, Any]:
 
 
 def health_part() -> dict[str, Any]:
-    """Version, uptime, sizes, last backup, certificate, and searches that no index helps."""
-    file = settings().tls_cert or certificates.of(settings().data_dir).cert
-    try:
-        found = certificates.facts(file)
-    except (OSError, ValueError):
-        found = None
+    """Version, uptime, sizes, last backup, certificate, and what is wrong."""
+    files, found = certificates.configured(settings()), None
+    with suppress(OSError, ValueError):
+        found = certificates.facts(files.cert) if files else None
     started = current_app.extensions["started"]
     return {
         "version": __version__,
@@ -142,8 +144,16 @@ def health_part() -> dict[str, Any]:
         "certificate": found,
         "ending": found is not None and days_left(found.ends) < SOON,
         "folder": store().path.parent,
-        "searches": indexes.undeclared(store()),
+        "conditions": wrong(),
     }
+
+
+def wrong() -> list[Condition]:
+    """What is wrong with the service, the worst first; read once a request."""
+    if "wrong" not in g:
+        g.wrong = conditions.present(settings(), store(), current_app.extensions["health"])
+    found: list[Condition] = g.wrong
+    return found
 
 
 def people_part() -> dict[str, Any]:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from promapp_lite.config import Settings
-from promapp_lite.doctor import data, listeners, machine, tenant_url
+from promapp_lite.doctor import data, listeners, tenant_url
 from promapp_lite.doctor.result import Result
+from promapp_lite.ops import conditions
+from promapp_lite.store import opening
+from promapp_lite.store.engine import Store
 
 
 class Finding(NamedTuple):
@@ -22,21 +25,21 @@ class Finding(NamedTuple):
 
 Check = Callable[[Settings], Iterator[Result]]
 CHECKS: tuple[tuple[str, Check], ...] = (
-    ("data folder", data.folder),
-    ("database", data.database),
-    ("certificate", listeners.certificate),
     ("listener", listeners.listeners),
-    ("clock", machine.clock_ahead),
-    ("disk", machine.disk),
-    ("index", machine.searches),
     ("Tenant URL", tenant_url.tenant_url),
 )
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Run every check in turn; without a data folder, only that one."""
-    for about, check in CHECKS:
-        results = list(check(settings))
+    """Run every check in turn; without a sound database, no further than that."""
+    for about, first in (("data folder", data.folder), ("database", data.database)):
+        results = list(first(settings))
         yield from (Finding(level, about, found, advice) for level, found, advice in results)
-        if check is data.folder and any(each.level == "fail" for each in results):
+        if any(each.level == "fail" for each in results):
             return
+    store = Store(settings.data_dir / opening.DATABASE)
+    for each in conditions.examine(settings, store):
+        yield Finding(each.severity, each.name, each.found, each.remedy)
+    store.close()
+    for about, check in CHECKS:
+        yield from (Finding(level, about, found, advice) for level, found, advice in check(settings))

@@ -8,6 +8,7 @@ from promapp_lite.config import Settings
 from promapp_lite.doctor.result import Result
 
 SECONDS = 5
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy's answer would say nothing
 
 
 def tenant_url(settings: Settings) -> Iterator[Result]:
@@ -17,7 +18,7 @@ def tenant_url(settings: Settings) -> Iterator[Result]:
         yield Result("warn", f"{url} is not https", "set --url https://your.public.name")
         return
     try:
-        urllib.request.urlopen(f"{settings.public_url}/healthz", timeout=SECONDS).close()  # noqa: S310
+        DIRECT.open(f"{settings.public_url}/healthz", timeout=SECONDS).close()
         yield Result("ok", f"{url} answers")
     except (OSError, ValueError) as error:
         cause = getattr(error, "reason", error)

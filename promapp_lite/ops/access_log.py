@@ -78,7 +78,7 @@ def init_app(app: Flask) -> None:
     """Log every request. Call it before other hooks are registered, so that its clock starts first."""
     from promapp_lite.ops.meters import Meters  # see there: not before the processes are forked
 
-    app.extensions["access_log"] = AccessLog(Meters(app.extensions["store"]))
+    app.extensions["access_log"] = AccessLog(Meters(app.extensions["settings"], app.extensions["store"]))
     app.before_request(begin)
     app.after_request(end)
 

@@ -7,7 +7,7 @@ from itertools import count
 
 from flask import Response, current_app, jsonify
 
-from promapp_lite import __version__
+from promapp_lite import __version__, clock
 from promapp_lite.ops.logs import first_fault
 from promapp_lite.store.directory import resources
 from promapp_lite.store.engine import DB_ERRORS, Store
@@ -24,6 +24,7 @@ class Health:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.reason: str | None = None
+        self.since: str | None = None  # when that began
         self.probed: float | None = None  # when the last probe has ended (monotonic), None while none runs
 
     def keep_up(self, ended: threading.Event) -> None:
@@ -51,6 +52,7 @@ class Health:
             log.error("the service is not well: %s", reason)
         if self.reason and not reason:
             log.info("the service is well again")
+        self.since = (self.since or clock.now()) if reason else None
         self.reason, self.probed = reason, time.monotonic()
 
     def fault(self) -> str | None:
@@ -58,6 +60,22 @@ class Health:
         if self.probed is not None and time.monotonic() - self.probed > PROBE_SECONDS + STUCK_SECONDS:
             return "the database has not answered for some seconds"
         return self.reason
+
+    def remedy(self) -> str:
+        """What to do about the fault, as far as its words tell."""
+        reason = (self.fault() or "").lower()
+        return next((remedy for words, remedy in REMEDIES if words in reason), ELSE)
+
+
+REMEDIES = (  # of SQLite's and our own words for a fault
+    ("full", "free some space on the disk of the data folder"),
+    ("readonly", "make the data folder and its files writable for the user of the service"),
+    ("not there any more", "stop the service, put the database back or run promapp-lite restore, start it"),
+    ("malformed", "stop the service, run promapp-lite restore with the last good backup, start it"),
+    ("locked", "close the program that has the database open, or restart the service"),
+    ("not answered", "close the program that has the database open, or restart the service"),
+)
+ELSE = "see the log, and run promapp-lite doctor"
 
 
 def healthz() -> tuple[Response, int]:

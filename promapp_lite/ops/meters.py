@@ -4,6 +4,7 @@ Import it only where the application is made: prometheus_client decides while it
 processes count together (`multiprocess`).
 """
 
+import contextlib
 import os
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
@@ -16,11 +17,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from promapp_lite import clock
-from promapp_lite.ops import multiprocess
+from promapp_lite.config import Settings
+from promapp_lite.ops import conditions, multiprocess
 from promapp_lite.store.access import tokens
+from promapp_lite.store.activity import cycles
 from promapp_lite.store.directory import people
 from promapp_lite.store.engine import Store
 from promapp_lite.store.snapshots import disk
+from promapp_lite.system import certificates
 
 SOON = timedelta(days=30)
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -32,7 +36,7 @@ class Meters:
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store) -> None:
         self.registry = CollectorRegistry()
         facts: dict[str, Any] = {"namespace": "promapp_lite", "registry": self.registry}
         self.requests = Counter("requests", "Requests answered.", ("method", "route", "status"), **facts)
@@ -43,7 +47,7 @@ class Meters:
             "provisioning", "Changes asked for over SCIM.", ("resource", "act", "outcome"), **facts
         )
         self.state = CollectorRegistry()
-        self.state.register(State(store))
+        self.state.register(State(settings, store))
 
     def count(self, answered: Iterable[tuple[str, str, int, float]], changes: Tally[tuple[str, ...]]) -> None:
         """Count answers, each method, route, status and seconds, and changes by resource, act and outcome."""
@@ -67,11 +71,11 @@ class Meters:
 class State(Collector):
     """Gauges, read when the metrics are requested."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings, self.store = settings, store
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Resources, tokens by state, bytes."""
+        """Resources, tokens by state, bytes, times, and what is wrong."""
         held = GaugeMetricFamily("promapp_lite_resources", "Users and groups.", labels=("resource",))
         counts = people.counts(self.store)
         held.add_metric(("users",), counts["people"])
@@ -87,6 +91,38 @@ class State(Collector):
         yield GaugeMetricFamily(
             "promapp_lite_database_bytes", "Size of the database with its log.", value=disk.size(self.store)
         )
+        yield GaugeMetricFamily(
+            "promapp_lite_disk_free_bytes", "Free on the data folder's disk.", value=disk.free(self.store)
+        )
+        for name, text, moment in self.times():
+            if moment:
+                seconds = clock.moment(moment).timestamp()
+                yield GaugeMetricFamily(f"promapp_lite_{name}_timestamp_seconds", text, value=seconds)
+        wrong = GaugeMetricFamily(
+            "promapp_lite_condition",
+            "1 where this is wrong, see promapp-lite doctor.",
+            labels=("name", "severity"),
+        )
+        for (name, severity), number in conditions_by_name(self.settings, self.store).items():
+            wrong.add_metric((name, severity), number)
+        yield wrong
+
+    def times(self) -> Iterator[tuple[str, str, str | None]]:
+        """When the last cycle ended, the last daily copy was taken, the certificate ends."""
+        run, copy = cycles.last(self.store), disk.last_copy(self.store)
+        yield "last_contact", "End of the last cycle.", run.ended if run else None
+        yield "last_copy", "When the last daily copy was taken.", copy.made if copy else None
+        files = certificates.configured(self.settings)
+        with contextlib.suppress(OSError, ValueError):
+            ends = certificates.facts(files.cert).ends if files else None
+            yield "certificate_end", "When the certificate of the https listeners ends.", ends
+
+
+def conditions_by_name(settings: Settings, store: Store) -> dict[tuple[str, str], int]:
+    """Each that can be wrong, by name and severity: 1 where it is."""
+    found = {(each.name, each.severity) for each in conditions.examine(settings, store)}
+    every = [(name, severity) for name in conditions.CHECKS for severity in ("fail", "warn")]
+    return {each: int(each in found) for each in every}
 
 
 def tokens_by_state(store: Store) -> Tally[str]:

@@ -1,5 +1,6 @@
 """Running the server: opens the listeners, runs the workers, shuts down in order."""
 
+import contextlib
 import functools
 import logging
 import socket
@@ -27,7 +28,7 @@ from promapp_lite.server.parser import Parser
 from promapp_lite.server.shutdown import ShutdownSignal, shutdown_signal
 from promapp_lite.server.tasks import Answer, Refusal
 from promapp_lite.store.engine import Store, sqlite
-from promapp_lite.store.opening import open_store, serving_lock
+from promapp_lite.store.opening import LISTENING, open_store, serving_lock
 from promapp_lite.system import certificates, frozen, ownership
 
 log = logging.getLogger("promapp_lite")
@@ -74,12 +75,15 @@ def run(settings: Settings) -> None:
     supervisor.possible(settings.processes)
     store = open_store(settings.data_dir, settings.index)
     with ownership.kept(settings.data_dir), serving_lock(settings.data_dir):
-        ownership.give_back(settings.data_dir)  # now, as a killed process gives nothing back
-        shown = certificate(settings) if any(listener.scheme == "https" for listener in opened) else None
+        shown = certificate(settings)
         bound = [(listener, listener.bind()) for listener in opened]
         shutdown_signal.install()
         limits.raise_descriptors()
         log_addresses(settings, shown)
+        listening = settings.data_dir / LISTENING
+        with contextlib.suppress(OSError):  # a full disk keeps nobody from serving
+            listening.write_text("\n".join(settings.listen), "utf-8")
+        ownership.give_back(settings.data_dir)  # now, as a killed process gives nothing back
         frozen.follow_starter()
         if settings.processes > 1:
             store.close()
@@ -87,6 +91,7 @@ def run(settings: Settings) -> None:
         else:
             serve_here(settings, store, bound, shown, Board())
         warn_if_open(store.path)
+        listening.unlink(missing_ok=True)
     log.info("stopped")
 
 
@@ -131,15 +136,14 @@ def serve_with_workers(settings: Settings, bound: Bound, shown: tls.ServedCertif
         supervisor.run(board, work, [sock for _, sock in bound])
 
 
-def certificate(settings: Settings) -> tls.ServedCertificate:
-    """The certificate of the https listeners: the given one, else the self-signed one, created if missing."""
+def certificate(settings: Settings) -> tls.ServedCertificate | None:
+    """The certificate of the https listeners, None where there are none; a self-signed one is made once."""
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise UserError("--tls-cert and --tls-key must be given together.")
-    if settings.tls_cert and settings.tls_key:
-        return tls.ServedCertificate(certificates.Certificate(settings.tls_cert, settings.tls_key))
-    return tls.ServedCertificate(
+    files = certificates.configured(settings)
+    if files == certificates.of(settings.data_dir):
         certificates.ensure(settings.data_dir, urlsplit(settings.url or "").hostname)
-    )
+    return tls.ServedCertificate(files) if files else None
 
 
 def log_addresses(settings: Settings, shown: tls.ServedCertificate | None) -> None:

@@ -21,7 +21,7 @@ from promapp_lite.store.snapshots import copies
 fcntl: Any = None if sys.platform == "win32" else importlib.import_module("fcntl")
 
 DATABASE = config.DATABASE
-SERVING = "serve.lock"
+SERVING, LISTENING = "serve.lock", "serve.urls"  # the lock of `serve`, and where it listens
 HISTORY = "schema_migration"  # the table of the migrations that have run
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 30

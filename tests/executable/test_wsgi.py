@@ -14,9 +14,11 @@ import types
 import pytest
 from helpers import ROOT, free_port, usual, wait_for
 
+from promapp_lite import clock
 from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
+from promapp_lite.store.activity import journal
 from promapp_lite.store.snapshots import backup
 
 CONFIG = """\
@@ -39,12 +41,13 @@ def data(tmp_path, empty_data):
     (folder / "config.toml").write_text(CONFIG)
     store = opening.open_store(folder)
     token = tokens.create(store, "tests", "scim", 30, admins.owner(store, None).id)
-    for number in range(2):
-        store.database.execute_sql(
-            "INSERT INTO activity (at, method, path, action, status, ms, times, indexed) "
-            "VALUES (?, 'GET', '/old', 'test', 200, 1, 1, 1)",
-            (f"2020-01-01T00:00:0{number}.000Z",),
-        )
+    store.database.execute_sql(  # more than are kept whatever their dates, two of them old
+        "WITH RECURSIVE each(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM each LIMIT ?) "
+        "INSERT INTO activity (at, method, path, action, status, ms, times, indexed) "
+        "SELECT iif(n < 3, '2020-01-01T00:00:00.000Z', ?), 'GET', iif(n < 3, '/old', '/new'), 'test', 200, 1, 1, 1 "
+        "FROM each",
+        (journal.KEPT + 2, clock.now()),
+    )
     store.close()
     return types.SimpleNamespace(folder=folder, token=token)
 
@@ -179,7 +182,8 @@ def test_what_cannot_be_is_one_line(data, name, trouble):
     told = f"{data.folder / 'config.toml'}: there is no setting 'lisen'"
     assert ("Error: " + (told if trouble == "config.toml" else "Another promapp-lite")) in done.stderr
     assert "application.py" not in done.stderr  # a traceback of ours
-    assert done.returncode == (1 if name == "waitress" else 3)
+    # gunicorn ends with 1 where its second worker fails while the end of the first is handled
+    assert done.returncode in ((1,) if name == "waitress" else (1, 3))
 
 
 def test_without_data(tmp_path):

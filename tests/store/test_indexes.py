@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from promapp_lite.config import Settings
-from promapp_lite.doctor import machine
 from promapp_lite.errors import UserError
+from promapp_lite.ops import conditions
 from promapp_lite.store import opening
 from promapp_lite.store.directory import indexes
 from promapp_lite.store.engine import sqlite
@@ -189,17 +189,19 @@ def test_doctor_tells(store, people, send, monkeypatch):
     """The doctor says which setting to add."""
     monkeypatch.setattr(indexes, "MANY", 1)
     searched(store, send, 'title eq "x"', 2)
-    (told,) = machine.searches(Settings(store.path.parent))
-    assert (told.level, told.advice) == ("warn", 'add to config.toml: index = ["title"]')
+    (told,) = conditions.index(Settings(store.path.parent), store)
+    assert (told[0], told[2]) == ("warn", 'add to config.toml, and restart: index = ["title"]')
 
 
 def test_the_console_tells(store, people, send, signed_in, monkeypatch):
     """So does the Health part."""
     monkeypatch.setattr(indexes, "MANY", 1)
-    assert "Slow look-ups" not in signed_in.get(headers={"X-Part": "health"}).text
+    assert "searched" not in signed_in.get(headers={"X-Part": "health"}).text
     searched(store, send, 'title eq "x"', 2)
     page = signed_in.get(headers={"X-Part": "health"}).text
-    assert "title, 2 searches in a day" in page and "index = [&#34;title&#34;]" in page
+    assert (
+        "Title has no index and was searched 2 times in a day" in page and "index = [&#34;title&#34;]" in page
+    )
 
 
 def test_backups_hold_them(store, people, declare, tmp_path):

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "promapp_lite"
 TOP = ("errors", "config", "csvio", "jsonio", "text", "clock", "addresses")
 ROOMS = {  # each with what it may import: of ours, and of the libraries that few rooms may know
     "cli": ({"doctor", "server", "store", "system", "scim", "ops", *TOP}, {"click"}),
-    "doctor": ({"server", "store", "system", "scim", *TOP}, {"filelock"}),
+    "doctor": ({"server", "ops", "store", "system", "scim", *TOP}, {"filelock"}),
     "server": ({"application", "api", "ops", "store", "system", "scim", *TOP}, {"waitress", "flask"}),
     "application": ({"api", "console", "ops", "store", "system", "scim", *TOP}, {"flask"}),
     "api": ({"ops", "store", "scim", *TOP}, {"flask", "flask_httpauth", "werkzeug"}),
@@ -24,7 +24,7 @@ ROOMS = {  # each with what it may import: of ours, and of the libraries that fe
         {"ops", "store", "system", "scim", *TOP},
         {"flask", "flask_wtf", "jinja2", "markupsafe", "werkzeug"},
     ),
-    "ops": ({"store", "system", "scim", *TOP}, {"flask", "prometheus_client", "werkzeug"}),
+    "ops": ({"store", "system", "scim", *TOP}, {"flask", "prometheus_client", "werkzeug", "filelock"}),
     "rehearse": ({"csvio", "text"}, {"click", "urllib3"}),
     "store": ({"system", "scim", *TOP}, {"peewee", "playhouse", "sqlite3", "werkzeug", "filelock"}),
     "system": (set(TOP), {"cryptography"}),

@@ -103,7 +103,8 @@ def count(store: Store, rows: Iterable[ActivityEvent]) -> None:
         if row.token_id is None:
             continue
         run = going.get(row.token_id) or newest(store, row.token_id)
-        if run is None or clock.moment(row.at) - clock.moment(run.at) > GAP:
+        # apart in either direction: a clock that was ahead leaves no cycle that goes on until its time comes
+        if run is None or abs(clock.moment(row.at) - clock.moment(run.at)) > GAP:
             write(store, going.pop(row.token_id, None))
             run = begin(store, row)
         run.add(row)
@@ -139,9 +140,15 @@ def select() -> Select:
 
 
 def last(store: Store) -> Cycle | None:
-    """The cycle that was heard of last."""
-    found = store.first(select().order_by(CycleRow.ended.desc()))
+    """The cycle that was heard of last, whatever the clock said then."""
+    found = store.first(select().order_by(CycleRow.last.desc()))
     return Cycle(*found) if found else None
+
+
+def latest_start(store: Store) -> str:
+    """The latest time at which a cycle has begun, "" where none has; a clock that was ahead leaves it."""
+    found = store.first(CycleRow.select(CycleRow.started).order_by(CycleRow.started.desc()))
+    return found[0] if found else ""
 
 
 def one(store: Store, id: int) -> Cycle | None:

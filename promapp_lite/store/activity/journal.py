@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from peewee import Select, fn
+from peewee import Select
 
 from promapp_lite import clock, jsonio
 from promapp_lite.errors import ScimError
@@ -17,6 +17,7 @@ from promapp_lite.store.models import Activity, Word, failures
 MAX_IDS = 1000  # of a membership change, so many ids are kept; the count always is
 MAX_REQUEST = 10_000  # characters of a refused request's body
 MAX_METHOD, MAX_PATH, MAX_ID = 20, 200, 255  # characters of what a caller chose
+KEPT = 10_000  # of the newest rows, whatever their dates
 MAX_FAILURES = 100_000  # rows of failures, whatever the age
 
 FIELDS = [name for name in Activity._meta.sorted_field_names if name != "id"]
@@ -125,10 +126,14 @@ def cause_of(caller: Caller, error: ScimError, facts: dict[str, Any]) -> str:
 
 def keep_few_failures(store: Store) -> None:
     """Forget the oldest failures beyond MAX_FAILURES, inside a transaction."""
-    over = [id for (id,) in store.rows(OVER, most=MAX_FAILURES, limit=STEP)]
-    if over:
-        store.run(FORGET_WORDS, ids=jsonio.dumps(over))
-        store.run(FORGET, ids=jsonio.dumps(over))
+    forget(store, [id for (id,) in store.rows(OVER, most=MAX_FAILURES, limit=STEP)])
+
+
+def forget(store: Store, ids: list[int]) -> None:
+    """Forget rows with their words, inside a transaction."""
+    if ids:
+        store.run(FORGET_WORDS, ids=jsonio.dumps(ids))
+        store.run(FORGET, ids=jsonio.dumps(ids))
 
 
 def refused(error: ScimError) -> dict[str, Any]:
@@ -146,26 +151,32 @@ def members(act: str, ids: list[str]) -> dict[str, Any]:
     return {"path": "members", "op": act, "count": len(ids), "ids": ids[:MAX_IDS]}
 
 
+def last_time(store: Store) -> str:
+    """The time of the newest row, "" where there is none."""
+    found = store.first(Activity.select(Activity.at).order_by(Activity.id.desc()))
+    return found[0] if found else ""
+
+
 def prune(store: Store, days: int) -> int:
-    """Forget the rows older than so many days, in small transactions; their number. 0 keeps all."""
-    if not days:
-        return 0
-    before, pruned = clock.stamp(datetime.now(UTC) - timedelta(days=days)), 0
-    while gone := prune_step(store, before):
-        pruned += gone
+    """Forget the rows older than so many days, in small transactions; their number. 0 keeps all.
+
+    The newest KEPT stay whatever their dates, so that a clock that is ahead for a minute costs little, and
+    rows dated in the future keep none of those after them.
+    """
+    now, pruned, after = datetime.now(UTC), 0, 0
+    before, present = clock.stamp(now - timedelta(days=days)), clock.stamp(now)
+    while days and (rows := store.select(prunable(after))):
+        old = [id for id, at in rows if at < before]
+        with store.write():
+            forget(store, old)
+        pruned, after = pruned + len(old), rows[-1][0]
+        if not old and all(at <= present for _, at in rows):
+            break
     return pruned
 
 
-def prune_step(store: Store, before: str) -> int:
-    """Forget some of the rows older than that moment, with their words; how many."""
-    with store.write():
-        ids = [id for (id,) in store.select(old(before))]
-        store.execute(Word.delete().where((Word.kind == "Activity") & Word.seq.in_(ids)))
-        return store.execute(Activity.delete().where(Activity.id.in_(ids)))
-
-
-def old(before: str) -> Select:
-    """The first rows that are older; the newest stays, so that no later row is given its number."""
-    newest = Activity.select(fn.MAX(Activity.id))
-    first = Activity.select(Activity.id, Activity.at).order_by(Activity.id).limit(STEP).alias("first")
-    return Select([first], [first.c.id]).where((first.c.at < before) & (first.c.id < newest))
+def prunable(after: int) -> Select:
+    """Some rows after that one, the oldest first, but none of the newest."""
+    newest = Activity.select(Activity.id).order_by(Activity.id.desc()).offset(KEPT - 1).limit(1)
+    rows = Activity.select(Activity.id, Activity.at).where((Activity.id > after) & (Activity.id < newest))
+    return rows.order_by(Activity.id).limit(STEP)

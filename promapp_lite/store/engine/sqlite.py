@@ -20,6 +20,7 @@ PRAGMAS = {
     "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
     "temp_store": "memory",
 }
+VERSION = sqlite3.sqlite_version
 BUSY_SECONDS = 10
 STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
 LOGS = ("-wal", "-shm")  # the files beside a database
@@ -166,6 +167,17 @@ def integrity_check(file: Path) -> None:
         found = [row[0] for row in database.execute_sql("PRAGMA integrity_check").fetchall()]
     if found != ["ok"]:
         raise DatabaseError(f"{file} is damaged: {found[0]}")
+
+
+def is_locked(file: Path, seconds: float) -> bool:
+    """Whether another program keeps everybody from writing to the database for so long."""
+    with contextlib.closing(sqlite3.connect(file, timeout=seconds)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+    return False
 
 
 def checkpoint(file: Path) -> None:
