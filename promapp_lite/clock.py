@@ -11,6 +11,11 @@ def now() -> str:
     return f"{second(seconds)}.{fraction:03}Z"
 
 
+def later(before: str) -> str:
+    """This moment, or one kept earlier where the clock has gone back since."""
+    return max(now(), before)
+
+
 @lru_cache(4)
 def second(number: int) -> str:
     """A second since 1970, `2026-11-23T08:15:00`; the same for many requests."""

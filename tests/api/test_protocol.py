@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from promapp_lite import clock
 from promapp_lite.config import MOUNTS
 from promapp_lite.scim.schema import ENTERPRISE, USER
 
@@ -641,3 +642,21 @@ def test_a_bulk_id_of_a_refused_operation(send):
         ("POST", "/Groups", {"displayName": "g", "members": [{"value": "bulkId:a"}]}, {"bulkId": "g"}),
     )
     assert [each["status"] for each in answer.json["Operations"]] == ["400", "409"]
+
+
+def test_last_modified_never_goes_back(send, monkeypatch):
+    """RFC 7643 §3.1: after the clock was set back it is the later of now and its own value."""
+    ada = send("POST", "/Users", {"userName": "ada"}).json["id"]
+    crew = send("POST", "/Groups", {"displayName": "crew", "members": [{"value": ada}]}).json["id"]
+
+    def modified(path):
+        return send("GET", path).json["meta"]["lastModified"]
+
+    before = modified(f"/Users/{ada}"), modified(f"/Groups/{crew}")
+    monkeypatch.setattr(clock, "now", lambda: "2026-01-01T00:00:00.000Z")
+    replace = {"op": "replace", "path": "title", "value": "x"}
+    assert send("PATCH", f"/Users/{ada}", {"Operations": [replace]}).status == 200
+    assert send("PATCH", f"/Groups/{crew}", {"Operations": [replace | {"path": "displayName"}]}).status == 204
+    assert (modified(f"/Users/{ada}"), modified(f"/Groups/{crew}")) == before
+    assert send("DELETE", f"/Users/{ada}").status == 204
+    assert modified(f"/Groups/{crew}") == before[1]

@@ -1,5 +1,6 @@
 """The activity: what each write and each failure leaves, in one row, in the transaction of the change."""
 
+import itertools
 import json
 import time
 
@@ -263,6 +264,7 @@ def aged(store, days):
 def test_old_activity_is_forgotten(send, store, rows, monkeypatch):
     """What is older than the days kept goes, in small steps, with the words it was found by."""
     monkeypatch.setattr(journal, "STEP", 2)
+    monkeypatch.setattr(journal, "KEPT", 1)
     for number in range(5):
         send("POST", "/Users", {"userName": f"u{number}"})
         send("POST", "/Users", {"userName": f"U{number}"})
@@ -274,3 +276,48 @@ def test_old_activity_is_forgotten(send, store, rows, monkeypatch):
     left = store.database.execute_sql("SELECT COUNT(*) FROM word WHERE kind = 'Activity'").fetchone()
     assert left == (0,)
     assert journal.prune(store, 90) == 0
+
+
+@pytest.fixture
+def dated(send, store):
+    """dated(*days): a row of activity for each, so many days from now, in this order."""
+
+    def dated(*days):
+        for each in days:
+            send("POST", "/Users", {"userName": f"u{next(NUMBERS)}"})
+            store.database.execute_sql(
+                "UPDATE activity SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)"
+                " WHERE id = (SELECT MAX(id) FROM activity)",
+                (f"{each} days",),
+            )
+
+    return dated
+
+
+NUMBERS = itertools.count()
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        ([-91, -91, 0], 1),
+        ([100] * 7 + [-91] * 3 + [0], 8),  # a clock ahead once stops nothing, beyond one step
+        ([-91, 100, -91, 0], 2),
+        ([0, -91, 0], 3),  # a clock behind once: what lies before it is young, and stops the search
+    ],
+)
+def test_pruning_whatever_the_clock_did(dated, rows, store, monkeypatch, days, left):
+    """What is old goes, what is dated in the future keeps nothing else."""
+    monkeypatch.setattr(journal, "KEPT", 1)
+    monkeypatch.setattr(journal, "STEP", 2 if days[0] != 0 else 1)
+    dated(*days)
+    journal.prune(store, 90)
+    assert len(rows("name")) == left
+
+
+def test_the_newest_stay_whatever_their_dates(dated, rows, store, monkeypatch):
+    """A clock that is ahead for a minute makes all of them old."""
+    monkeypatch.setattr(journal, "KEPT", 5)
+    dated(*[-91] * 8)
+    journal.prune(store, 90)
+    assert len(rows("name")) == 5

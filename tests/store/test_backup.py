@@ -294,6 +294,23 @@ def test_where_links_cannot_be_made(store, tmp_path, monkeypatch):
     assert backup.restore(store.path.parent, tmp_path / "copy.db").exists()
 
 
+def test_copies_of_a_clock_that_was_ahead(store, monkeypatch):
+    """They are the first to go: today's copy stays, and is taken once."""
+    folder = store.path.parent / backup.FOLDER
+    folder.mkdir()
+    for name in ("2027-01-01", "2027-01-02", "2027-01-03"):
+        (folder / f"daily-{name}.db").touch()
+    for day in range(1, 4):
+        moment = backup.datetime(2026, 1, day, tzinfo=backup.UTC)
+        monkeypatch.setattr(backup, "now", lambda moment=moment: moment)
+        made = backup.daily(store, 3)
+        assert made.exists() and backup.daily(store, 3) is None
+        assert len(list(folder.iterdir())) == 3
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "daily-2026-01-01.db", "daily-2026-01-02.db", "daily-2026-01-03.db"
+    ]  # fmt: skip
+
+
 def test_a_copy_a_day(store, monkeypatch):
     """One a day, the newest N are kept, other files are left alone."""
     folder = store.path.parent / backup.FOLDER

@@ -182,8 +182,9 @@ def test_a_pause_within_a_step_begins_a_cycle(store, send):
     assert cycles.last(store).started == cycles.last(store).ended == "2026-01-01T00:10:00.001Z"
 
 
-def test_numbers_are_not_given_twice(store, send):
+def test_numbers_are_not_given_twice(store, send, monkeypatch):
     """The newest row outlives its time: a later one with its number would not be followed."""
+    monkeypatch.setattr(journal, "KEPT", 1)
     send("POST", "/Users", {"userName": "old"})
     indexer.catch_up(store)
     store.database.execute_sql("UPDATE activity SET at = '2020-01-01T00:00:00.000Z'")
@@ -287,3 +288,19 @@ def test_the_console_shows_all_the_same(ada, store, monkeypatch):
         journal.record(store, Caller("GET", "/x", token_id=1), "test", 200)
     monkeypatch.setattr(store, "write", full)
     assert ada.get().status_code == 200
+
+
+def test_a_clock_that_was_ahead_leaves_no_endless_cycle(store, send):
+    """What comes after it is a cycle of its own, and the last one."""
+    for at in ("2027-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-01T00:01:00.000Z"):
+        send("POST", "/Users", {"userName": at})
+        store.database.execute_sql(
+            "UPDATE activity SET at = ? WHERE id = (SELECT MAX(id) FROM activity)", (at,)
+        )
+    indexer.catch_up(store)
+    last = cycles.last(store)
+    assert (last.started, last.ended, last.created) == (
+        "2026-01-01T00:00:00.000Z",
+        "2026-01-01T00:01:00.000Z",
+        2,
+    )

@@ -72,11 +72,12 @@ class AuthFailures:
 
     def begin(self, caller: Caller, address: str, secret: str | None) -> int:
         """The row: another process's of this minute, counted on, or a new one."""
-        since = clock.stamp(datetime.now(UTC) - timedelta(seconds=MINUTE))
+        now = datetime.now(UTC)
+        minute = Activity.at.between(clock.stamp(now - timedelta(seconds=MINUTE)), clock.stamp(now))
         recent = self.store.first(
             Activity.select(Activity.id)
             .where(rare() & (Activity.action == self.action))
-            .where((Activity.address == address) & (Activity.at > since))
+            .where((Activity.address == address) & minute)
             .order_by(Activity.id.desc())
         )
         if recent:

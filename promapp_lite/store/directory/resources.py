@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
-from peewee import SQL, IntegrityError, Value, fn
+from peewee import SQL, Case, IntegrityError, Value, fn
 
 from promapp_lite import clock, jsonio
 from promapp_lite.jsonio import Document
@@ -99,9 +99,14 @@ def statements(kind: ResourceType) -> Sql:
         update_within=Statement(model.update(within).where(here)),
         delete=Statement(model.delete().where(here)),
         touch_groups=Statement(
-            group.update({group.version: group.version + 1, group.modified: param("modified")}).where(
-                group.id.in_(holders)
-            )
+            group.update(
+                {
+                    group.version: group.version + 1,
+                    group.modified: Case(  # never earlier than before
+                        None, ((group.modified > param("modified"), group.modified),), param("modified")
+                    ),
+                }
+            ).where(group.id.in_(holders))
         ),
         leave=Statement(Member.delete().where(Member.member_id == param("id")).returning(Member.group_id)),
     )
@@ -380,7 +385,8 @@ def alter(
         document = finish(kind, change(before))
         changes = diff(before, document) + put_parts(store, kind, id, before, document, steps)
         if changes:
-            row = row._replace(doc=jsonio.dumps(document), version=row.version + 1, modified=clock.now())
+            doc, modified = jsonio.dumps(document), clock.later(row.modified)
+            row = row._replace(doc=doc, version=row.version + 1, modified=modified)
             write(store, update_of(kind, before, document), kind, row, document)
         journal.record(
             store,

@@ -49,9 +49,9 @@ def guard_absent(store: Store, kind: ResourceType, id: str, name: str) -> None:
 
 def bring_back(store: Store, kind: ResourceType, kept: dict[str, Any], caller: Caller) -> None:
     """Write the resource, its parts, its memberships and its activity row."""
-    document = kept["resource"]["doc"]
-    row = Row(**kept["resource"])._replace(
-        doc=jsonio.dumps(document), version=kept["resource"]["version"] + 1, modified=clock.now()
+    document, row = kept["resource"]["doc"], Row(**kept["resource"])
+    row = row._replace(
+        doc=jsonio.dumps(document), version=row.version + 1, modified=clock.later(row.modified)
     )
     insert(store, kind, row, document)
     steps = [MembershipChange("add", tuple(kept["members"]))] if kind is GROUPS and kept["members"] else []

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,9 +122,14 @@ def daily(store: Store, keep: int) -> Path | None:
         return None
     folder.mkdir(mode=0o700, exist_ok=True)
     backup(store, target)
-    for old in sorted(folder.glob("daily-*.db"))[:-keep]:
+    for old in in_sequence(folder.glob("daily-*.db"), target)[:-keep]:
         old.unlink()
     return target
+
+
+def in_sequence(copies: Iterable[Path], newest: Path) -> list[Path]:
+    """The copies as they were made: those dated after the newest are older, of a clock that was ahead."""
+    return sorted(copies, key=lambda each: (each.name <= newest.name, each.name))
 
 
 def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) -> None:
