@@ -186,6 +186,8 @@ class Parser:
         self.position += 1
         if kind == "string":
             return self.unquote(text)
+        if len(text) > 1 and text[0] == text[-1] == "'":
+            return text[1:-1]  # no JSON, but meant as a text by all who write it
         return Unquoted(text)
 
     def unquote(self, text: str) -> str:

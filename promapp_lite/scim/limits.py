@@ -9,7 +9,8 @@ HEADERS = 64 * KIB  # bytes
 JSON_DEPTH = 32
 STRING = 10_000  # characters
 KEYS = 1000  # of one object
-NAME = 255  # characters of a userName, an externalId, a member's id
+NAME = 255  # characters of a userName, an externalId
+MEMBER_ID = 128  # characters of a member's id
 DOCUMENT = MIB  # bytes of one resource
 VALUES = 1000  # of one attribute
 OPERATIONS = 1000  # of one PATCH
@@ -36,7 +37,7 @@ TABLE = (
     ("combining marks in a row", f"{MARKS}", "too_many_marks"),
     ("keys of an object", f"{KEYS:,}", "too_many_keys"),
     ("userName, externalId", f"{NAME} characters", "too_long"),
-    ("the id of a member", f"{NAME} characters", "wrong_member"),
+    ("the id of a member", f"{MEMBER_ID} characters", "wrong_member"),
     ("one user or group", f"{DOCUMENT // MIB} MiB", "document_too_large"),
     ("values of an attribute", f"{VALUES:,}", "too_many_values"),
     ("operations of a PATCH", f"{OPERATIONS:,}", "too_many_operations"),

@@ -3,6 +3,7 @@
 The member list itself is never here: the steps become rows that go in and out.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,9 +12,13 @@ from promapp_lite.scim import limits
 from promapp_lite.scim.patch import Operation
 from promapp_lite.scim.refusals import refuse
 
+ID = re.compile(rf"[\w.~:@+-]{{1,{limits.MEMBER_ID}}}", re.ASCII)  # of any service; ours are UUIDs
+
 
 class MembershipChange(NamedTuple):
     """`add`, `remove` or `set` to these ids, or `remove` those that a filter over members chooses.
+
+    `swap` takes the first id out, which has to be a member, and adds the others.
 
     `names` holds the `display` of those that were sent with one.
     """
@@ -62,13 +67,15 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[MembershipCha
     if filters.names(tree, "$ref"):
         raise refuse("member_filter")
     by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
+    if operation.path.sub is not None and not (by_id and named == (tree[2],)):
+        raise refuse("member_immutable")
     if operation.op == "remove":
         return [MembershipChange("remove", (tree[2],))] if by_id else [MembershipChange("remove", tree=tree)]
     if not by_id:
         raise refuse("member_without_id")
     if operation.op == "add" or not named:
         return [MembershipChange("add", (tree[2], *named))]
-    return [MembershipChange("remove", (tree[2],)), MembershipChange("add", named)]
+    return [MembershipChange("swap", (tree[2], *named), names=names_of(operation.value))]
 
 
 def ids_of(value: Any) -> tuple[str, ...]:
@@ -82,8 +89,8 @@ def ids_of(value: Any) -> tuple[str, ...]:
 def id_of(sent: Any) -> str:
     if isinstance(sent, dict):
         sent = part_of(sent, "value")
-    if not isinstance(sent, str) or not sent or len(sent) > limits.NAME:
-        raise refuse("wrong_member", most=limits.NAME)
+    if not isinstance(sent, str) or not ID.fullmatch(sent):
+        raise refuse("wrong_member", most=limits.MEMBER_ID)
     return sent
 
 

@@ -16,13 +16,12 @@ from promapp_lite.scim.body import check_keys, check_schemas, member_of
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource_types import CUSTOM_URN, Path, ResourceType, resolve
 from promapp_lite.scim.schema import Attribute, undeclared
-from promapp_lite.scim.values import coerce, single
+from promapp_lite.scim.values import LABELS, coerce, single
 from promapp_lite.text import fold
 
 OPERATIONS = ("add", "replace", "remove")
 IGNORED = ("schemas", "id", "meta")  # Entra sends them inside values, and means nothing by it
 VALUE_PATH = re.compile(r"(?P<path>[^\[\]]+)\[(?P<filter>.*)\](?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
-LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
 
 
 class Operation(NamedTuple):
@@ -61,7 +60,7 @@ Names = dict[int, dict[str, str]]  # by the id of an object: its keys by their l
 def parse(kind: ResourceType, body: Any) -> list[Operation]:
     """The operations of a PATCH body, path-less ones spread over their keys; ScimError 400."""
     operations = member_of(body, "operations")
-    if not isinstance(operations, list) or not operations:
+    if not isinstance(operations, list):  # an empty one is Microsoft's validator's, and changes nothing
         raise refuse("no_operations", request="PATCH")
     if len(operations) > limits.OPERATIONS:
         raise refuse("too_many_operations", most=limits.OPERATIONS, sent=len(operations))
@@ -96,6 +95,14 @@ def parse_one(kind: ResourceType, sent: Any) -> Iterator[Operation]:
         return  # derived from the document, whatever is sent
     if place.mutability == "readOnly":
         raise refuse("read_only", path=path)
+    if (
+        op == "remove"
+        and place.attribute
+        and place.attribute.required
+        and place.urn is None
+        and not place.sub
+    ):
+        raise refuse("required_removed", path=path)
     yield from expand(kind, Operation(op, place, tree, value))
 
 
@@ -192,8 +199,12 @@ def apply(document: Document, operations: list[Operation], budget: Budget | None
 
 def apply_one(document: Document, operation: Operation, budget: Budget, names: Names) -> None:
     """Carry out one operation."""
-    path = operation.path
+    path = settled(document, operation.path, names)
+    if path is not operation.path:
+        operation = operation._replace(path=path)
     if path.attribute is None:
+        if operation.op != "remove" and operation.value not in (None, ""):
+            raise refuse("extension_not_object", urn=path.urn)
         document.pop(key_for(names, document, str(path.urn)), None)
         return
     holder = document if path.urn is None else extension(document, path, names)
@@ -211,6 +222,19 @@ def apply_one(document: Document, operation: Operation, budget: Budget, names: N
         check_keys(len(holder))
     if not holder and path.urn is not None:
         del document[key_for(names, document, path.urn)]
+
+
+def settled(document: Document, path: Path, names: Names) -> Path:
+    """The path, which names an extension of the document where it was read as an attribute of its URN.
+
+    Only the document tells that `urn:example:Lucky` is an extension and `urn:example:Lucky.number` in it.
+    """
+    if path.urn is None or path.attribute is None or not path.attribute.undeclared:
+        return path
+    whole = key_for(names, document, f"{path.urn}:{path.attribute.name}")
+    if not isinstance(document.get(whole), dict):
+        return path
+    return Path(whole, path.sub and undeclared(path.sub.name))
 
 
 def key_for(names: Names, holder: Document, name: str) -> str:
@@ -259,14 +283,23 @@ def on_attribute(held: Any, operation: Operation, budget: Budget) -> Any:
     """`attribute`: the new value of the whole attribute."""
     attribute, op = operation.path.leaf, operation.op
     if op == "remove":
-        return without(held, operation)
+        return without(held, operation, budget)
     value = coerce(attribute, operation.value)
+    if value is None and only_read_only(attribute, operation.value):
+        return held  # what is read-only is ignored, and nothing else was named
     if op == "add" and (attribute.multi_valued or isinstance(held, list)):
         added = value if isinstance(value, list) else [] if value is None else [value]
         return joined(held or [], added, attribute)
     if isinstance(held, dict) and isinstance(operation.value, dict) and "value" not in attribute.by_name:
         return extended(held, operation)
     return value
+
+
+def only_read_only(attribute: Attribute, value: Any) -> bool:
+    """Whether a complex value names sub-attributes that clients cannot set, and no others."""
+    if not isinstance(value, dict) or not value or not attribute.complex:
+        return False
+    return all(attribute.sub(name).mutability == "readOnly" for name in value)
 
 
 def extended(held: Document, operation: Operation) -> Document:
@@ -284,14 +317,42 @@ def extended(held: Document, operation: Operation) -> Document:
 
 
 def joined(held: list[Any], added: list[Any], attribute: Attribute) -> list[Any]:
-    """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2)."""
+    """The values held and those added that are not there yet; a new primary takes over (RFC 7644 §3.5.2).
+
+    One that is there, and is added as the primary one, becomes that.
+    """
     if not held and len(added) < 2:
         return added
-    there = {key_of(value) for value in held}
-    new = list({key: value for value in added if (key := key_of(value)) not in there}.values())
-    if (sent := len(held) + len(new)) > limits.VALUES:
-        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=sent)
-    return one_primary(held + new, new)
+    there = {key_of(known(attribute, value)) for value in held}
+    keys = ((value, key_of(known(attribute, value))) for value in added)
+    new = list({key: value for value, key in keys if key not in there}.values())
+    values = held + new
+    for place, value in enumerate(new):
+        if isinstance(value, dict) and value.get("primary") is True:
+            same = less_primary(held, value, attribute)
+            if same is not None:
+                same["primary"] = True
+                values = others(values, [value])
+                new[place] = same
+    if len(values) > limits.VALUES:
+        raise refuse("too_many_values", attribute=attribute.name, most=limits.VALUES, sent=len(values))
+    return one_primary(values, new)
+
+
+def known(attribute: Attribute, value: Any) -> Any:
+    """The value with its texts folded where the attribute does not count case, to compare it."""
+    if isinstance(value, dict):
+        return {key: known(attribute.sub(key), item) for key, item in value.items()}
+    return fold(value) if isinstance(value, str) and not attribute.case_exact else value
+
+
+def less_primary(held: list[Any], added: Document, attribute: Attribute) -> Document | None:
+    """The value held that has what the added one has, but for being primary; None where none has."""
+    named = known(attribute, {key: item for key, item in added.items() if key != "primary"})
+    for value in held:
+        if isinstance(value, dict) and named.items() <= known(attribute, value).items():
+            return value
+    return None
 
 
 def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
@@ -305,20 +366,34 @@ def one_primary(values: list[Any], newest: list[Any]) -> list[Any]:
     return values
 
 
-def without(held: Any, operation: Operation) -> Any:
-    """What stays after `remove attribute`; with a value, as Entra sends it, only the values named go."""
-    several = operation.path.leaf.multi_valued or isinstance(held, list)
-    if not several or not isinstance(operation.value, list) or not operation.value:
+def without(held: Any, operation: Operation, budget: Budget) -> Any:
+    """What stays after `remove attribute`; with a value, in whatever form, only the values it names go."""
+    attribute = operation.path.leaf
+    several = attribute.multi_valued or isinstance(held, list)
+    if not several or operation.value in (None, ""):
         return None
-    gone = coerce(operation.path.leaf, operation.value) or []
-    return [value for value in held or [] if not any(covers(each, value) for each in gone)]
+    sent = operation.value if isinstance(operation.value, list) else [operation.value]
+    gone = coerce(attribute, sent) or []
+    return [value for value in held or [] if not any(covers(attribute, each, value, budget) for each in gone)]
 
 
-def covers(named: Any, value: Any) -> bool:
-    """Whether the value has everything the named one asks for."""
-    if isinstance(named, dict) and isinstance(value, dict):
-        return all(value.get(key) == item for key, item in named.items())
-    return bool(named == value)
+def covers(attribute: Attribute, named: Any, value: Any, budget: Budget) -> bool:
+    """Whether the value has everything the named one asks for, compared as a filter would."""
+    if isinstance(named, dict):
+        return all(
+            same(sub, filters.read(value, sub), item, budget)
+            for name, item in named.items()
+            if (sub := attribute.sub(name))
+        )
+    sub = attribute.sub("value") if attribute.complex or isinstance(value, dict) else attribute
+    return same(sub, filters.read(value, sub) if isinstance(value, dict) else value, named, budget)
+
+
+def same(attribute: Attribute, held: Any, named: Any, budget: Budget) -> bool:
+    """Whether two values of an attribute are the same; a boolean that is absent is false."""
+    if isinstance(held, str) and isinstance(named, str) and not attribute.case_exact:
+        return budget.fold(held) == budget.fold(named)
+    return bool(held == named) or (named is False and held is None)
 
 
 def on_sub_attribute(held: Any, operation: Operation, budget: Budget) -> Any:
@@ -332,25 +407,19 @@ def on_sub_attribute(held: Any, operation: Operation, budget: Budget) -> Any:
 
 
 def on_sub_of_all_values(held: list[Any], operation: Operation) -> list[Any]:
-    """`emails.value` and the like without a filter: all values, or the one there is to be.
-
-    `value` is what the element is, so setting it leaves one element, not several alike.
-    """
+    """`emails.value` and the like without a filter: that part of all values (RFC 7644 §3.5.2.3)."""
     sub, op = operation.path.leaf, operation.op
     if op == "remove" or coerce(sub, operation.value) is None:
         return [kept for each in held if (kept := with_sub(each, operation, "remove"))]
     if not held:
         return [with_sub({}, operation)]
-    if sub.name != "value":
-        made = [with_sub(each, operation) for each in held]
-        return one_primary(made, made)
-    if op == "add":
+    if op == "add" and sub.name == "value":
         return joined(held, [with_sub({}, operation)], operation.path.top)
-    first = next((each for each in held if isinstance(each, dict) and each.get("primary")), held[0])
-    return [with_sub(first, operation)]
+    made = [with_sub(each, operation) for each in held]
+    return one_primary(list({key_of(each): each for each in made}.values()), made[-1:])
 
 
-def with_sub(element: Any, operation: Operation, op: str | None = None) -> Document:
+def with_sub(element: Any, operation: Operation, op: str | None = None) -> Any:
     """A copy of the element with the sub-attribute set, or gone when its value is empty."""
     sub = operation.path.leaf
     found: Document = dict(element) if isinstance(element, dict) else {"value": element}
@@ -358,13 +427,15 @@ def with_sub(element: Any, operation: Operation, op: str | None = None) -> Docum
     value = None if (op or operation.op) == "remove" else coerce(sub, operation.value)
     if value is None:
         removed = found.pop(key, None)
+        if operation.op == "remove" and operation.path.top.multi_valued:
+            return like(element, found)  # what is named goes, nothing else
         reference = sub.name == "value" and not operation.path.top.undeclared
         bare = operation.path.top.multi_valued and not found.keys() - LABELS
-        # What a value was is gone: keeping `{type: "work"}` would be an e-mail without an address.
-        return {} if removed is not None and (bare or reference) else found
+        # Cleared: keeping `{type: "work"}` would be an e-mail without an address.
+        return {} if removed is not None and (bare or reference) else like(element, found)
     found[key] = value
     check_keys(len(found))
-    return found
+    return like(element, found)
 
 
 def on_values(held: Any, operation: Operation, budget: Budget) -> list[Any]:
@@ -374,21 +445,29 @@ def on_values(held: Any, operation: Operation, budget: Budget) -> list[Any]:
         return others(values, hits)
     value = as_element(single(operation.path.leaf, element_value(operation)))
     if not hits:
-        return (
-            values
-            if value is None
-            else joined(values, [implied_element(operation) | value], operation.path.top)
-        )
+        if value is None:
+            return values
+        return joined(values, [like(values, implied_element(operation) | value)], operation.path.top)
     if value is None:
         return values if operation.op == "add" else others(values, hits)
     base = implied_element(operation, strict=False)
-    made = [(as_element(hit) if operation.op == "add" else base) | value for hit in hits]
+    made = [like(hit, (as_element(hit) if operation.op == "add" else base) | value) for hit in hits]
     return one_primary(replaced(values, hits, made), made)
 
 
 def as_element(value: Any) -> Any:
     """A plain value as the element it stands for."""
     return value if value is None or isinstance(value, dict) else {"value": value}
+
+
+def like(model: Any, element: Document) -> Any:
+    """The element as plain as the value whose place it takes, or as the values it joins."""
+    plain = not isinstance(model, dict) and not (
+        isinstance(model, list) and any(isinstance(each, dict) for each in model)
+    )
+    if plain and model not in (None, []) and len(element) == 1 and "value" in element:
+        return element["value"]
+    return element
 
 
 def on_sub_of_values(held: Any, operation: Operation, budget: Budget) -> list[Any]:
@@ -403,7 +482,8 @@ def on_sub_of_values(held: Any, operation: Operation, budget: Budget) -> list[An
     if not hits:
         if gone:
             return values
-        return joined(values, [with_sub(implied_element(operation), operation)], operation.path.top)
+        made = with_sub(implied_element(operation), operation)
+        return joined(values, [like(values, made)], operation.path.top)
     made = [with_sub(hit, operation) for hit in hits]
     return one_primary([kept for kept in replaced(values, hits, made) if kept], made)
 

@@ -305,7 +305,7 @@ REFUSALS = {
     "wrong_member": Refusal(
         400,
         "invalidValue",
-        "A member needs a value: the id of a user or group, a string of 1 to {most} characters.",
+        "A member needs a value: the id of a user or group, 1 to {most} letters, digits and . _ ~ : @ + -.",
         *MEMBERS,
     ),
     "document_too_large": Refusal(400, "invalidValue", "The {kind} would be larger than {most} MiB.", *LONG),
@@ -329,6 +329,20 @@ REFUSALS = {
         "{path} is read-only: this service maintains it.",
         "{path} is maintained by this service; clients cannot write it.",
         f"In {MAPPING} delete the line whose target attribute is {{path}}.",
+    ),
+    "required_removed": Refusal(
+        400,
+        "mutability",
+        "{path} is required and cannot be removed.",
+        "{path} is required, so it can be changed but not removed.",
+        f"In {MAPPING} check the source attribute of {{path}}: it must never be empty.",
+    ),
+    "member_immutable": Refusal(
+        400,
+        "mutability",
+        "The value of a member cannot be changed: remove the member and add the other one.",
+        "A member's id is what the membership is; it is added or removed as a whole.",
+        f"In {MAPPING} use the target attribute members, without a part behind it.",
     ),
     "extension_not_object": Refusal(
         400, "invalidValue", "{urn} must be an object with the attributes of that extension.", *SCHEMA

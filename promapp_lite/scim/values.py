@@ -14,6 +14,7 @@ from promapp_lite.scim.schema import Attribute
 
 BOOLEANS = {"true": True, "false": False}
 LIMITED = {"userName": limits.NAME, "externalId": limits.NAME}
+LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
 SHOWN = 80  # characters of a value of the wrong type that the error shows
 
 
@@ -54,6 +55,8 @@ def single(attribute: Attribute, value: Any) -> Any:
     """One value: an element of a multi-valued attribute, or the value of a single-valued one."""
     if value is None or value == "":
         return None
+    if attribute.undeclared:
+        return without_nulls(value)
     if attribute.complex:
         return element(attribute, value)
     if isinstance(value, dict) and "value" in value:  # seen as [{"value": "x"}] on a filtered path
@@ -68,6 +71,7 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
             raise refuse("not_object", attribute=attribute.name, value=shown(attribute, value))
         value = {"value": value}
     found: dict[str, Any] = {}
+    empty = False  # its `value` was sent as null or "": a type or primary alone is no value
     for name, item in value.items():
         sub = attribute.sub(name)
         if sub.mutability == "readOnly":
@@ -77,7 +81,9 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
         kept = coerce(sub, item)
         if kept is not None:
             found[sub.name] = kept
-    return found or None
+        elif sub.name == "value" and attribute.multi_valued:
+            empty = True
+    return None if empty and not found.keys() - LABELS else found or None
 
 
 def as_text(attribute: Attribute, value: Any) -> str:

@@ -660,3 +660,31 @@ def test_last_modified_never_goes_back(send, monkeypatch):
     assert (modified(f"/Users/{ada}"), modified(f"/Groups/{crew}")) == before
     assert send("DELETE", f"/Users/{ada}").status == 204
     assert modified(f"/Groups/{crew}") == before[1]
+
+
+def test_a_member_is_replaced_only_where_there_is_one(send):
+    """`replace members[value eq "…"]` by another: noTarget, and nothing changed, where nobody has that id."""
+    ada, eve = (made(send, "/Users", userName=name)["id"] for name in ("ada", "eve"))
+    crew = made(send, "/Groups", displayName="crew", members=[{"value": ada}])["id"]
+
+    def replace(id):
+        path = f'members[value eq "{id}"]'
+        return send("PATCH", f"/Groups/{crew}", patch(("replace", path, [{"value": eve}])))
+
+    def members():
+        return [each["value"] for each in send("GET", f"/Groups/{crew}").json["members"]]
+
+    for nobody in ("bogus", eve):
+        answer = replace(nobody)
+        assert (answer.status, answer.json["scimType"], members()) == (400, "noTarget", [ada])
+    assert replace(ada).status == 204 and members() == [eve]
+
+
+def test_a_required_attribute_is_not_removed(send):
+    """RFC 7644 §3.5.2.2: mutability; an empty list of operations changes nothing."""
+    for path, name in (("/Users", "userName"), ("/Groups", "displayName")):
+        id = made(send, path, **{name: "x"})["id"]
+        answer = send("PATCH", f"{path}/{id}", patch(("remove", name)))
+        assert (answer.status, answer.json["scimType"]) == (400, "mutability")
+        assert send("PATCH", f"{path}/{id}", {"Operations": []}).status in (200, 204)
+        assert send("GET", f"{path}/{id}").json[name] == "x"

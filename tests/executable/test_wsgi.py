@@ -44,8 +44,8 @@ def data(tmp_path, empty_data):
     store.database.execute_sql(  # more than are kept whatever their dates, two of them old
         "WITH RECURSIVE each(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM each LIMIT ?) "
         "INSERT INTO activity (at, method, path, action, status, ms, times, indexed) "
-        "SELECT iif(n < 3, '2020-01-01T00:00:00.000Z', ?), 'GET', iif(n < 3, '/old', '/new'), 'test', 200, 1, 1, 1 "
-        "FROM each",
+        "SELECT iif(n < 3, '2020-01-01T00:00:00.000Z', ?), 'GET', iif(n < 3, '/old', '/new'), "
+        "'test', 200, 1, 1, 1 FROM each",
         (journal.KEPT + 2, clock.now()),
     )
     store.close()

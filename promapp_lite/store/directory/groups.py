@@ -9,6 +9,7 @@ from peewee import Case, Value, fn
 from promapp_lite import jsonio
 from promapp_lite.jsonio import Document
 from promapp_lite.scim.membership import MembershipChange
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import location
 from promapp_lite.scim.resource_types import GROUPS, RESOURCE_TYPES, USERS
 from promapp_lite.store.activity import journal
@@ -107,6 +108,8 @@ def take(store: Store, id: str, steps: Iterable[MembershipChange]) -> list[dict[
             moved = [member for (member,) in store.rows(statement, group_id=id, **values)]
             if moved:
                 changes.append(journal.members(act, moved))
+            elif step.act == "swap" and act == "remove":
+                raise refuse("no_match", attribute="members")
     return changes
 
 
@@ -115,6 +118,12 @@ def moves(step: MembershipChange) -> list[tuple[str, Statement, dict[str, Any]]]
     if step.tree is not None:
         chosen = IN_GROUP.where(Condition(GROUPS).build(step.tree, of_member))
         return [("remove", Statement(chosen), params(step.tree))]
+    if step.act == "swap":
+        gone, others = (
+            step._replace(act="remove", ids=step.ids[:1]),
+            step._replace(act="add", ids=step.ids[1:]),
+        )
+        return moves(gone) + moves(others)
     values = {"ids": jsonio.dumps(step.ids)}
     if step.names:
         values["pairs"] = jsonio.dumps([(id, step.names.get(id)) for id in step.ids])
