@@ -15,7 +15,7 @@ from promapp_lite.scim.body import read_json
 from promapp_lite.scim.refusals import BY_STATUS, refuse
 from promapp_lite.scim.resource_types import ResourceType
 from promapp_lite.store.activity import journal
-from promapp_lite.store.engine import DB_ERRORS
+from promapp_lite.store.engine import DB_ERRORS, CommitUncertain
 
 log = logging.getLogger("promapp_lite")
 
@@ -39,7 +39,8 @@ def from_http(error: HTTPException) -> Response:
 def from_database(error: Exception) -> Response:
     """The database cannot: a full disk, a damaged file. 503, as the same request can succeed later."""
     log.error("database: %s", first_fault(error))
-    return refusal(refuse("database_unavailable"))
+    uncertain = isinstance(error, CommitUncertain)
+    return refusal(refuse("database_uncertain" if uncertain else "database_unavailable"))
 
 
 def from_bug(error: Exception) -> Response:

@@ -193,6 +193,13 @@ REFUSALS = {
         "The database could not be written: the disk may be full, or the file may be damaged.",
         "Nothing in Azure AD, which tries again by itself: run promapp-lite doctor on the server.",
     ),
+    "database_uncertain": Refusal(
+        503,
+        None,
+        "The disk failed while this was written. It may or may not be saved: send it again.",
+        "The disk failed while the change was written: after a restart it is there as a whole, or not.",
+        "Nothing in Azure AD, which sends it again: check the disk, and run promapp-lite doctor.",
+    ),
     "internal_error": Refusal(
         500,
         None,

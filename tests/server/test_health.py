@@ -42,7 +42,7 @@ def asked(app):
 
 def test_it_works(health, asked):
     """A probe reads and writes; nothing is wrong."""
-    health.take(health.probe(1))
+    health.take(health.probe())
     assert asked(health)[0] == 200 and asked(health)[1]["status"] == "ok"
 
 
@@ -60,9 +60,9 @@ def test_what_cannot_be_written_is_said_once(health, asked, monkeypatch, caplog,
     with monkeypatch.context() as patch:
         patch.setattr(Store, "prove_writable", fail)
         for number in range(3):
-            health.take(health.probe(number))
+            health.take(health.probe())
             assert asked(health) == (503, {"status": "unavailable", "reason": what})
-    health.take(health.probe(9))
+    health.take(health.probe())
     assert asked(health)[0] == 200
     assert [each.levelname for each in caplog.records if "well" in each.message] == ["ERROR", "INFO"]
 

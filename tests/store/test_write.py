@@ -2,6 +2,7 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -303,3 +304,74 @@ def test_without_locks_on_files(store, monkeypatch):
         put(store, "mine")
     assert kept(store) == ["mine"]
     WriterLock(store.path).release()
+
+
+def failing(writer, sql, code):
+    """Let that statement of the writer fail as a disk does, from now on; what ends that."""
+    patch = pytest.MonkeyPatch()
+    execute = writer.execute
+
+    def fails(text):
+        if text == sql:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = code
+            raise error
+        execute(text)
+
+    patch.setattr(writer, "execute", fails)
+    return patch.undo
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(sqlite3.SQLITE_IOERR_FSYNC, "may or may not be saved"), (sqlite3.SQLITE_FULL, "Nothing was changed")],
+)
+def test_a_commit_that_fails_is_called_what_it_is(send, store, code, told):
+    """R10: of a disk that fails nobody knows what it kept; on a full one nothing was written."""
+    send("GET", "/Users")  # the use of the token is written
+    repair = failing(store.writing, "COMMIT", code)
+    answer = send("POST", "/Users", {"userName": "ada"})
+    repair()
+    assert answer.status == 503 and told in answer.json["detail"]
+    assert answer.headers["Retry-After"]
+    assert send("GET", '/Users?filter=userName eq "ada"').json["totalResults"] == 0
+
+
+def test_after_a_failing_disk_a_commit_is_proved_first(send, store, monkeypatch):
+    """Nothing is acknowledged before something that nobody needs could be committed and folded."""
+    send("GET", "/Users")
+    repair = failing(store.writing, "COMMIT", sqlite3.SQLITE_IOERR_WRITE)
+    send("POST", "/Users", {"userName": "ada"})
+    repair()
+    with monkeypatch.context() as patch:
+        patch.setattr(group_commit, "fold_log", broken)
+        answer = send("POST", "/Users", {"userName": "ada"})
+        assert answer.status == 503 and store.writing.suspect
+    assert send("POST", "/Users", {"userName": "ada"}).status == 201 and not store.writing.suspect
+
+
+def broken(_):
+    """A disk that fails."""
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_a_log_that_cannot_be_folded_is_found(send, store, monkeypatch):
+    """SQLite would go on into a log without end; the probe finds it, and stops the writes."""
+    send("POST", "/Users", {"userName": "ada"})
+    with monkeypatch.context() as patch:
+        patch.setattr(group_commit, "fold_log", broken)
+        store.prove_writable()  # a log of the usual size is left to SQLite
+        patch.setattr(group_commit, "LOG_BYTES", 0)
+        with pytest.raises(sqlite3.OperationalError):
+            store.prove_writable()
+        assert send("POST", "/Users", {"userName": "eve"}).status == 503
+    assert send("POST", "/Users", {"userName": "eve"}).status == 201
+
+
+def test_a_lock_that_cannot_be_opened_is_an_answer(send, store, monkeypatch):
+    """A file of another user's: 503 as for any fault of the disk."""
+    store.writing.processes.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(store.writing.processes, "file", store.path.parent / "none" / "write.lock")
+        assert send("POST", "/Users", {"userName": "ada"}).status == 503
+    assert send("POST", "/Users", {"userName": "ada"}).status == 201

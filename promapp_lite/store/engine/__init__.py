@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from promapp_lite.store.engine import sqlite
-from promapp_lite.store.engine.group_commit import Block, Writer
+from promapp_lite.store.engine.group_commit import Block, CommitUncertain, Writer
 from promapp_lite.store.engine.sqlite import DB_ERRORS, QueryTimeout
 from promapp_lite.store.engine.statement import Statement, param
 
-__all__ = ["DB_ERRORS", "QueryTimeout", "Statement", "Store", "param"]
+__all__ = ["DB_ERRORS", "CommitUncertain", "QueryTimeout", "Statement", "Store", "param"]
 
 
 class Store:
@@ -83,10 +83,11 @@ class Store:
         """
         return Block(self.writing)
 
-    def prove_writable(self, number: int) -> None:
-        """Commit something that nobody reads; one of DB_ERRORS where that cannot be."""
+    def prove_writable(self) -> None:
+        """Commit something that nobody reads, and fold a log that has grown; one of DB_ERRORS otherwise."""
         with self.write():
-            sqlite.touch(self.writer, number)
+            sqlite.touch(self.writer)
+        self.writing.look_after()
 
     @property
     def waiting(self) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from peewee import DatabaseError, OperationalError
 
-from promapp_lite.store.engine.sqlite import Database
+from promapp_lite.store.engine.sqlite import LOG_BYTES, Database, fold_log, touch
 
 fcntl: Any = None
 with contextlib.suppress(ImportError):  # Windows has none
@@ -40,11 +40,20 @@ class CommitFailed(OperationalError):
     """The transaction could not be kept; nothing that any of its threads wrote is there."""
 
 
+class CommitUncertain(CommitFailed):
+    """The disk failed while the transaction was committed: after a restart it may be there, whole, or not."""
+
+
 class DatabaseGone(DatabaseError):
     """The file was removed, moved or replaced while it was open: what is written now would be lost."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} was removed or replaced while promapp-lite had it open: restart it")
+
+
+def is_io(error: BaseException) -> bool:
+    """Whether the disk failed, rather than being full or the data refused."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 class WriterLock:
@@ -64,7 +73,10 @@ class WriterLock:
         if fcntl is None:
             return
         if self.handle < 0:
-            self.handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                self.handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise OperationalError(f"{self.file} cannot be opened: {error.strerror}") from None
         while not self.locked():
             if time.monotonic() > end:
                 raise WriteTimeout
@@ -127,6 +139,9 @@ class Writer:
         self.waiting: set[int] = set()
         self.thread: int | None = None
         self.transaction: Transaction | None = None
+        self.suspect = (
+            False  # the disk has failed; nothing is acknowledged before something could be committed
+        )
 
     @property
     def is_mine(self) -> bool:
@@ -179,7 +194,8 @@ class Writer:
         if held is not None:
             self.wait_for_commit(joined, held)
         if error is None and joined.failure is not None:
-            raise CommitFailed(str(joined.failure)) from joined.failure
+            kind = CommitUncertain if is_io(joined.failure) else CommitFailed
+            raise kind(str(joined.failure)) from joined.failure
 
     def wait_for_commit(self, joined: Transaction, held: threading.Lock) -> None:
         """Return once the transaction has ended, by whomever."""
@@ -195,6 +211,8 @@ class Writer:
         """Begin a transaction that no other process writes beside."""
         self.processes.acquire(end)
         try:
+            if self.suspect:
+                self.prove()
             self.execute("BEGIN IMMEDIATE")
             self.check_files()
         except BaseException:
@@ -204,6 +222,34 @@ class Writer:
             raise
         self.transaction = Transaction()
         return self.transaction
+
+    def prove(self) -> None:
+        """Commit something that nobody reads, and bring the log into the database; or raise why not."""
+        self.execute("BEGIN IMMEDIATE")
+        touch(self.database)
+        self.execute("COMMIT")
+        fold_log(self.database)
+        self.suspect = False
+
+    def look_after(self) -> None:
+        """Bring a log that has grown into the database, as SQLite is silent where it cannot.
+
+        Where it fails, that is raised, and nothing is acknowledged until `prove` has succeeded.
+        """
+        log = self.path.with_name(self.path.name + "-wal")
+        if not log.exists() or log.stat().st_size <= LOG_BYTES:
+            return
+        with self.lock:
+            if self.transaction is not None:  # others write: its turn comes again soon
+                return
+            self.processes.acquire(time.monotonic() + WAIT_SECONDS)
+            try:
+                fold_log(self.database)
+            except sqlite3.Error:
+                self.suspect = True
+                raise
+            finally:
+                self.processes.release()
 
     def check_files(self) -> None:
         """DatabaseGone where database or log are no longer the files that are open."""
@@ -234,6 +280,7 @@ class Writer:
             self.execute("COMMIT")
         except BaseException as error:
             failure = error
+            self.suspect = is_io(error)
         self.end(joined, failure)
 
     def end(self, joined: Transaction, failure: BaseException | None = None) -> None:

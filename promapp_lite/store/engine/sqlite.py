@@ -19,8 +19,10 @@ PRAGMAS = {
     "foreign_keys": 1,
     "cache_size": -4_000,  # KiB for each connection; the system keeps the file in memory besides
     "temp_store": "memory",
+    "journal_size_limit": 4 * 1024**2,  # bytes of the log that stay, once a large transaction is folded
 }
 VERSION = sqlite3.sqlite_version
+LOG_BYTES = 8 * 1024**2  # beyond which the log has not been folded as it should have been
 BUSY_SECONDS = 10
 STEPS = 20_000  # of SQLite's virtual machine between two looks at the clock, about a millisecond
 LOGS = ("-wal", "-shm")  # the files beside a database
@@ -207,9 +209,15 @@ def left_open(file: Path) -> Path | None:
     return log if log.exists() else None
 
 
-def touch(database: SqliteDatabase, number: int) -> None:
+def touch(database: SqliteDatabase) -> None:
     """Write something that nobody reads: a number in the file's head."""
-    database.execute_sql(f"PRAGMA user_version = {number}")
+    (number,) = database.execute_sql("PRAGMA user_version").fetchone()
+    database.execute_sql(f"PRAGMA user_version = {(number + 1) % 1_000_000}")
+
+
+def fold_log(database: SqliteDatabase) -> None:
+    """Bring the log into the database as far as nobody reads it; one of DB_ERRORS where that fails."""
+    database.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def index_names(database: SqliteDatabase, prefix: str) -> set[str]:
