@@ -19,6 +19,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.trigger import trigger
 
+from promapp_lite.server import notify
 from promapp_lite.server.board import Board
 from promapp_lite.server.shutdown import ShutdownSignal
 
@@ -74,7 +75,7 @@ class Dispatcher:
         """
         self.threads = threads
         self.waiting = threading.BoundedSemaphore(max(1, threads - 2))
-        self.led = time.monotonic()
+        self.led = self.told = time.monotonic()
         workers = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
         reserve_thread = threading.Thread(target=self.lead_in_reserve, daemon=True)
         for each in (*workers, reserve_thread):
@@ -166,6 +167,9 @@ class Dispatcher:
         if self.leadership.locked():
             self.led = now
             board.beat()
+            if now - self.told > LOOK_SECONDS:
+                self.told = now
+                notify.tell(notify.ALIVE)
             return
         if now - self.led > RESERVE_SECONDS:
             self.needed.set()

@@ -20,7 +20,7 @@ from promapp_lite.config import Settings
 from promapp_lite.errors import UserError
 from promapp_lite.ops import multiprocess, trusted_proxies
 from promapp_lite.scim.limits import BODY, HEADERS
-from promapp_lite.server import channels, dispatcher, limits, proxy, supervisor, tls
+from promapp_lite.server import channels, dispatcher, limits, notify, proxy, supervisor, tls
 from promapp_lite.server.balance import BalancedServer
 from promapp_lite.server.board import Board
 from promapp_lite.server.listeners import Listener, listeners
@@ -85,11 +85,13 @@ def run(settings: Settings) -> None:
             listening.write_text("\n".join(settings.listen), "utf-8")
         ownership.give_back(settings.data_dir)  # now, as a killed process gives nothing back
         frozen.follow_starter()
+        notify.tell(notify.READY)  # the listeners take connections, and all that workers need has been proved
         if settings.processes > 1:
             store.close()
             serve_with_workers(settings, bound, shown)
         else:
             serve_here(settings, store, bound, shown, Board())
+        notify.tell(notify.STOPPING)
         warn_if_open(store.path)
         listening.unlink(missing_ok=True)
     log.info("stopped")

@@ -15,6 +15,7 @@ NAME = "promapp-lite"
 HOMES = ("/home", "/root", "/run/user")
 LOCAL_SERVICE = "S-1-5-19"
 
+# The executable unpacks itself into TMPDIR: /tmp is cleaned every ten days, and may forbid programs.
 # What a program that writes one folder and listens on two ports has no need of is taken from it.
 UNIT_TEXT = """\
 [Unit]
@@ -23,7 +24,14 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-Type=exec
+Type=notify
+NotifyAccess=all
+TimeoutStartSec=600
+WatchdogSec=60
+CacheDirectory=promapp-lite
+CacheDirectoryMode=0700
+Environment=TMPDIR=/var/cache/promapp-lite
+ExecStartPre=-/usr/bin/find /var/cache/promapp-lite -mindepth 1 -delete
 ExecStart={command}
 User={user}
 Restart=on-failure

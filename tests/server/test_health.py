@@ -59,7 +59,7 @@ def test_what_cannot_be_written_is_said_once(health, asked, monkeypatch, caplog,
     caplog.set_level("INFO")
     with monkeypatch.context() as patch:
         patch.setattr(Store, "prove_writable", fail)
-        for number in range(3):
+        for _ in range(3):
             health.take(health.probe())
             assert asked(health) == (503, {"status": "unavailable", "reason": what})
     health.take(health.probe())
