@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 
 import pytest
 
@@ -113,3 +114,30 @@ def test_activity_has_no_scim_form(store):
     """UserError, before anything is written."""
     with pytest.raises(UserError, match="csv or json"):
         export.export(store, "activity", "scim", BASE)
+
+
+@pytest.mark.parametrize(
+    ("share", "form"), [("users", "csv"), ("users", "scim"), ("groups", "json"), ("activity", "csv")]
+)
+def test_an_export_needs_the_memory_of_one_resource(store, share, form):
+    """Not of all: rows are read as they are written."""
+    many = "WITH RECURSIVE each(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM each LIMIT 4000) "
+    doc = json.dumps({"userName": "u", "displayName": "d", "title": "x" * 2000})
+    for kind, columns in (("users", "display_name, user_key"), ("groups", "display_name, display_key")):
+        store.database.execute_sql(
+            f'{many} INSERT INTO "{kind}" (id, doc, version, created, modified, {columns}) '  # noqa: S608
+            "SELECT 'id' || n, ?, 1, '2026-01-01', '2026-01-01', 'u', 'u' || n FROM each",
+            (doc,),
+        )
+    store.database.execute_sql(
+        f"{many} INSERT INTO activity (at, method, path, action, status, ms, times, indexed, detail) "  # noqa: S608
+        "SELECT '2026-01-01T00:00:00.000Z', 'GET', '/', 'test', 200, 1, 1, 1, ? FROM each",
+        ("x" * 2000,),
+    )
+    written = 0
+    tracemalloc.start()
+    for piece in export.export(store, share, form, "https://x"):
+        written += len(piece)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert written > 400_000 and peak < 1_000_000

@@ -1,16 +1,20 @@
-"""People, groups and activity as text for other programs: CSV for spreadsheets, JSON, SCIM."""
+"""People, groups and activity as text for other programs: CSV for spreadsheets, JSON, SCIM.
+
+Rows are read as they are written, so that the memory needed is that of one resource.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
+from peewee import fn
 
 from promapp_lite import csvio, jsonio
 from promapp_lite.errors import UserError
 from promapp_lite.scim import resource
 from promapp_lite.scim.resource import Row
 from promapp_lite.scim.resource_types import GROUPS, USERS, ResourceType
-from promapp_lite.store.engine import Statement, Store
+from promapp_lite.store.engine import Statement, Store, param
 from promapp_lite.store.models import Activity, Group, Member, User
 
 FORMATS = ("csv", "json", "scim")
@@ -23,8 +27,11 @@ Lines = Iterable[Sequence[Any]]
 KEPT = [name for name in Row._fields if name != "linked"]
 ALL_USERS = Statement(User.select(*(getattr(User, name) for name in KEPT)).order_by(User.seq))
 ALL_GROUPS = Statement(Group.select(*(getattr(Group, name) for name in KEPT)).order_by(Group.seq))
-ALL_MEMBERS = Statement(
-    Member.select(Member.group_id, Member.member_id).order_by(Member.group_id, Member.member_id)
+COUNT = {
+    kind: Statement(model.select(fn.COUNT(model.seq))) for kind, model in ((USERS, User), (GROUPS, Group))
+}
+MEMBERS = Statement(
+    Member.select(Member.member_id).where(Member.group_id == param("id")).order_by(Member.member_id)
 )
 HIDDEN = ("id", "request", "indexed", "cause", "counted")
 ACTIVITY = [name for name in Activity._meta.sorted_field_names if name not in HIDDEN]
@@ -53,33 +60,28 @@ def pieces(store: Store, share: str, form: str, base: str) -> Iterator[str]:
 def scim(store: Store, share: str, base: str) -> Iterator[str]:
     """A ListResponse (RFC 7644 §3.4.2) of everything, as the API would give it."""
     kind, statement = (USERS, ALL_USERS) if share == "users" else (GROUPS, ALL_GROUPS)
-    found = store.rows(statement)
-    members = members_of(store) if kind is GROUPS else {}
-    yield LIST % len(found)
-    for number, each in enumerate(found):
-        yield ("," if number else "") + shown(kind, Row(*each), base, members) + "\n"
+    yield LIST % store.rows(COUNT[kind])[0]
+    for number, each in enumerate(store.run(statement)):
+        yield ("," if number else "") + shown(store, kind, Row(*each), base) + "\n"
     yield "]}\n"
 
 
-def shown(kind: ResourceType, row: Row, base: str, members: dict[str, list[str]]) -> str:
+def shown(store: Store, kind: ResourceType, row: Row, base: str) -> str:
     """One resource as SCIM shows it."""
     derived = ""
     if kind is GROUPS:
-        derived = '"members":' + jsonio.dumps([{"value": id} for id in members.get(row.id, [])])
+        derived = '"members":' + jsonio.dumps([{"value": id} for id in members_of(store, row.id)])
     return resource.show(kind, row, base, derived)
 
 
-def members_of(store: Store) -> dict[str, list[str]]:
-    """The ids of the members of every group."""
-    found: dict[str, list[str]] = {}
-    for group, member in store.rows(ALL_MEMBERS):
-        found.setdefault(group, []).append(member)
-    return found
+def members_of(store: Store, id: str) -> list[str]:
+    """The ids of the members of a group."""
+    return [member for (member,) in store.rows(MEMBERS, id=id)]
 
 
 def users(store: Store) -> Iterator[list[Any]]:
     """One line a person."""
-    for each in store.rows(ALL_USERS):
+    for each in store.run(ALL_USERS):
         row = Row(*each)
         document = orjson.loads(row.doc)
         yield [read(row, document) for read in USER.values()]
@@ -98,16 +100,16 @@ def email(document: Record) -> str | None:
 
 def groups(store: Store) -> Iterator[list[Any]]:
     """One line a group; its members by id, with blanks between them."""
-    members = members_of(store)
-    for each in store.rows(ALL_GROUPS):
+    for each in store.run(ALL_GROUPS):
         row = Row(*each)
-        name, held = orjson.loads(row.doc).get("displayName"), " ".join(members.get(row.id, []))
-        yield [row.id, name, orjson.loads(row.doc).get("externalId"), held, row.created, row.modified]
+        document, held = orjson.loads(row.doc), " ".join(members_of(store, row.id))
+        name, external_id = document.get("displayName"), document.get("externalId")
+        yield [row.id, name, external_id, held, row.created, row.modified]
 
 
 def activity(store: Store) -> Iterator[Sequence[Any]]:
     """One line a row of the activity, the first first."""
-    yield from store.rows(ALL_ACTIVITY)
+    yield from store.run(ALL_ACTIVITY)
 
 
 def as_csv(head: Sequence[str], lines: Lines) -> Iterator[str]:
