@@ -56,7 +56,7 @@ def creating(folder: Path) -> Iterator[Store]:
         with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
             if exists(folder):
                 raise UserError(f"{folder} is already initialised; nothing was changed.")
-            remove(new)
+            copies.remove(new)
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             store = Store(new)
             migrate(store)
@@ -73,13 +73,7 @@ def creating(folder: Path) -> Iterator[Store]:
     finally:
         if store:
             store.close()
-            remove(new)
-
-
-def remove(file: Path) -> None:
-    """Remove a database that nobody has open, with the files beside it; OSError."""
-    for each in (file, *(file.with_name(file.name + end) for end in sqlite.LOGS)):
-        each.unlink(missing_ok=True)
+            copies.remove(new)
 
 
 def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:

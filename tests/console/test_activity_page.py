@@ -16,7 +16,7 @@ from promapp_lite.store.access import login_throttle
 from promapp_lite.store.activity import auth_failures, cycles, entries, indexer
 from promapp_lite.store.activity.entries import Filter
 from promapp_lite.store.activity.journal import Caller
-from promapp_lite.store.snapshots import disk
+from promapp_lite.store.snapshots import copies, disk
 from promapp_lite.system import certificates
 
 
@@ -389,7 +389,7 @@ def test_health_without_backup_and_certificate(ada, store):
 
 def test_the_last_backup(ada, store):
     """The newest file in backups."""
-    folder = store.path.parent / disk.BACKUPS
+    folder = store.path.parent / copies.BACKUPS
     folder.mkdir()
     for name, hours in (("old.db", 30), ("new.db", 3)):
         (folder / name).write_bytes(b"x" * 1500)

@@ -59,7 +59,7 @@ def test_systemd_finds_no_fault(tmp_path, data):
 
 @pytest.mark.extended
 def test_the_sandbox_is_tight(tmp_path, data):
-    """`systemd-analyze security` rates the exposure OK or better, 1.8 at most of 10."""
+    """`systemd-analyze security` rates the exposure OK or better, 1.9 at most of 10."""
     needs("systemd-analyze")
     file = tmp_path / "checked-promapp.service"
     file.write_text(service.unit(Path("/srv/promapp-lite"), "nobody", WORDS))

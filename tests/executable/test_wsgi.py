@@ -19,7 +19,7 @@ from promapp_lite.errors import UserError
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
 from promapp_lite.store.activity import journal
-from promapp_lite.store.snapshots import backup
+from promapp_lite.store.snapshots import backup, copies
 
 CONFIG = """\
 url = "https://scim.example.org/api/scim"
@@ -134,7 +134,7 @@ def test_it_is_a_service_like_serve(served):
     wait_until(lambda: "daily copy written to" in served.log())
     assert "Logging error" not in served.log()
     assert served.log().count("daily copy written to") == 1
-    (copy,) = (served.folder / backup.FOLDER).iterdir()
+    (copy,) = (served.folder / copies.BACKUPS).iterdir()
     backup.check(copy)
 
 

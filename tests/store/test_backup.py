@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 import time
+import types
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_a_broken_file_is_refused(store, people, tmp_path, name):
     with pytest.raises(UserError, match="restored|not a backup"):
         backup.restore(store.path.parent, tmp_path / "broken.db")
     assert ids(store) == before
-    assert not (store.path.parent / backup.REPLACED).exists()
+    assert not (store.path.parent / copies.REPLACED).exists()
 
 
 def test_a_foreign_database_is_refused(store, tmp_path):
@@ -175,7 +176,7 @@ def test_a_foreign_schema_is_refused(store, people, tmp_path, script):
     with pytest.raises(UserError, match=r"could not be copied.*Nothing was changed"):
         backup.restore(store.path.parent, copy)
     assert ids(store) == before
-    assert not (store.path.parent / backup.REPLACED).exists()
+    assert not (store.path.parent / copies.REPLACED).exists()
     assert not list(store.path.parent.glob("*.new*"))
 
 
@@ -296,7 +297,7 @@ def test_where_links_cannot_be_made(store, tmp_path, monkeypatch):
 
 def test_copies_of_a_clock_that_was_ahead(store, monkeypatch):
     """They are the first to go: today's copy stays, and is taken once."""
-    folder = store.path.parent / backup.FOLDER
+    folder = store.path.parent / copies.BACKUPS
     folder.mkdir()
     for name in ("2027-01-01", "2027-01-02", "2027-01-03"):
         (folder / f"daily-{name}.db").touch()
@@ -313,7 +314,7 @@ def test_copies_of_a_clock_that_was_ahead(store, monkeypatch):
 
 def test_a_copy_a_day(store, monkeypatch):
     """One a day, the newest N are kept, other files are left alone."""
-    folder = store.path.parent / backup.FOLDER
+    folder = store.path.parent / copies.BACKUPS
     assert backup.daily(store, 0) is None
     assert not folder.exists()
     for day in range(1, 6):
@@ -393,3 +394,56 @@ def test_the_export_command(served, server):
     made = served("POST", "/Users", {"userName": name}).json
     listed = json.loads(server.run("export", "--format", "scim", "users"))
     assert made["id"] in [each["id"] for each in listed["Resources"]]
+
+
+def test_what_crashes_have_left_goes(store):
+    """Unfinished files a day old, and all but three of the databases that were replaced."""
+    folder = store.path.parent
+    for place in (folder / copies.BACKUPS, folder / copies.REPLACED):
+        place.mkdir()
+    left = [
+        folder / "backups" / "daily-2026-01-01.db.part",
+        folder / "backups" / "daily-2026-01-01.db.part-journal",
+        folder / "promapp-lite.db.new",
+        folder / "promapp-lite.db.new.part",
+        *(folder / "replaced" / f"2026-01-0{day}T000000.0.db{end}" for day in (1, 2) for end in ("", "-wal")),
+        *(folder / f"before-promapp-lite-000{number}_x.db" for number in (1, 2)),
+    ]
+    stay = [
+        folder / "backups" / "daily-2026-01-02.db",
+        folder / "backups" / "mine.db",
+        *(folder / "replaced" / f"2026-01-0{day}T000000.0.db" for day in (3, 4, 5)),
+        *(folder / f"before-promapp-lite-000{number}_x.db" for number in (3, 4, 5)),
+    ]
+    for each in (*left, *stay):
+        each.touch()
+        os.utime(each, (0, 0))
+    young = folder / "backups" / "daily-2026-01-03.db.part"
+    young.touch()
+    copies.sweep(folder)
+    assert [each.name for each in left if each.exists()] == []
+    assert [each.name for each in (*stay, young, store.path) if not each.exists()] == []
+
+
+def test_a_copy_that_would_not_fit_is_not_begun(store, tmp_path, monkeypatch):
+    """It would fill the disk for everybody."""
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="less space"):
+        backup.backup(store, tmp_path / "copy.db")
+    assert list(tmp_path.glob("copy.db*")) == []
+
+
+def test_a_failing_copy_stops_no_pruning(store, monkeypatch, caplog):
+    """Each of the daily jobs is tried for itself."""
+    pruned = []
+
+    def fails(*_):
+        raise UserError("no space")
+
+    monkeypatch.setattr(backup, "daily", fails)
+    monkeypatch.setattr(backup.journal, "prune", lambda *_: pruned.append(1))
+    monkeypatch.setattr(backup, "FIRST_SECONDS", 0)
+    ended = threading.Event()
+    monkeypatch.setattr(backup.copies, "sweep", lambda _: ended.set())
+    backup.keep_copies(store, 7, ended)
+    assert pruned and "daily copy failed: no space" in caplog.text

@@ -1,7 +1,10 @@
 """Backup and restore of a data folder, and the daily copies that `serve` takes."""
 
+import contextlib
+import errno
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,11 +18,11 @@ from promapp_lite.store.activity import audit, journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import indexes
 from promapp_lite.store.engine import DB_ERRORS, Store, sqlite
-from promapp_lite.store.snapshots import copies
+from promapp_lite.store.snapshots import copies, disk
 
 log = logging.getLogger("promapp_lite")
 
-FOLDER, REPLACED, LOCK = "backups", "replaced", "daily.lock"
+LOCK = "daily.lock"
 FIRST_SECONDS, LOOK_SECONDS = 60, 3600
 
 
@@ -28,6 +31,8 @@ def backup(store: Store, target: Path) -> None:
     if target.exists():
         raise UserError(f"{target} already exists and was not overwritten.")
     try:
+        if shutil.disk_usage(target.parent).free < disk.size(store):
+            raise OSError(errno.ENOSPC, "there is less space on that disk than the database takes")
         copies.copy(store.database, target)
     except (OSError, *DB_ERRORS) as error:
         raise UserError(f"Cannot write the backup {target}: {error}.") from None
@@ -96,7 +101,7 @@ def keep_present(folder: Path) -> Path | None:
     if not present.exists():
         return None
     sqlite.checkpoint(present)
-    kept = folder / REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
+    kept = folder / copies.REPLACED / f"{now():%Y-%m-%dT%H%M%S.%f}.db"
     kept.parent.mkdir(mode=0o700, exist_ok=True)
     for end in sqlite.LOGS:  # left only by a damaged database; they would damage the new one
         part = present.with_name(present.name + end)
@@ -116,7 +121,7 @@ def now() -> datetime:
 
 def daily(store: Store, keep: int) -> Path | None:
     """Take today's copy where there is none yet, and remove all but the newest `keep`; UserError, OSError."""
-    folder = store.path.parent / FOLDER
+    folder = store.path.parent / copies.BACKUPS
     target = folder / f"daily-{now():%Y-%m-%d}.db"
     if keep < 1 or target.exists():
         return None
@@ -139,15 +144,16 @@ def keep_copies(store: Store, keep: int, ended: threading.Event, days: int = 0) 
     """
     wait = FIRST_SECONDS
     while not ended.wait(wait):
-        try:
-            with FileLock(store.path.with_name(LOCK), timeout=0):
-                if made := daily(store, keep):
-                    log.info("daily copy written to %s", made)
-                if gone := journal.prune(store, days):
-                    log.info("deleted %d activity rows older than %d days", gone, days)
-        except Timeout:
-            pass
-        except (UserError, OSError, *DB_ERRORS) as error:
-            log.error("daily copy failed: %s", error)
+        with contextlib.suppress(Timeout), FileLock(store.path.with_name(LOCK), timeout=0):
+            for name, done, work in (
+                ("daily copy", "written to", lambda: daily(store, keep)),
+                ("activity", "pruned, rows deleted:", lambda: journal.prune(store, days)),
+                ("unfinished copies", "removed", lambda: copies.sweep(store.path.parent)),
+            ):
+                try:  # each for itself: the one that fails keeps none of the others
+                    if result := work():
+                        log.info("%s %s %s", name, done, result)
+                except (UserError, OSError, *DB_ERRORS) as error:
+                    log.error("%s failed: %s", name, error)
         store.disconnect()
         wait = LOOK_SECONDS

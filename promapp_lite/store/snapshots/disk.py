@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from promapp_lite import clock
 from promapp_lite.store.engine import Store, sqlite
-
-BACKUPS = "backups"
+from promapp_lite.store.snapshots.copies import BACKUPS
 
 
 class Copy(NamedTuple):
