@@ -12,16 +12,22 @@ from promapp_lite.store.engine import Store
 
 bearer = HTTPTokenAuth("Bearer")
 READING = ("GET", "HEAD")
+OPEN = ".config"  # the view of ServiceProviderConfig, which says how to authenticate (RFC 7643 §5)
 NAMES = {mount: mount.strip("/").replace("/", "-") for mount in MOUNTS}  # of the blueprint at each mount
 MOUNT_OF = {name: mount for mount, name in NAMES.items()}
 
 
 def authenticate() -> None:
-    """Let a request with a live token through, as `g.api`; ScimError 401 or 403 for every other."""
+    """Let a request with a live token through, as `g.api`; ScimError 401 or 403 for every other.
+
+    ServiceProviderConfig alone is read without one.
+    """
     asked = request._get_current_object()  # type: ignore[attr-defined]
     extensions, mount = current_app.extensions, MOUNT_OF[asked.blueprint]
     caller = Caller(asked.method, asked.path, asked.remote_addr)
     g.api = Api(extensions["store"], extensions["settings"].public_url + mount, caller, asked)
+    if str(asked.endpoint).endswith(OPEN):
+        return
     secret = sent_secret()
     grant = tokens.check(extensions["store"], secret, caller.address) if secret else None
     if not grant:

@@ -8,8 +8,12 @@ from flask import Request, g
 from promapp_lite.scim import passwords
 from promapp_lite.scim.body import read_json
 from promapp_lite.scim.patch import Budget
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
+
+# JSON, or what tools say that were not told the type.
+TYPES = ("/json", "+json", "/plain", "/octet-stream", "/x-www-form-urlencoded")
 
 
 class Api(NamedTuple):
@@ -35,8 +39,14 @@ def current() -> Api:
 
 
 def body(api: Api) -> Any:
-    """The request's JSON without passwords; ScimError 400 invalidSyntax where it is none."""
-    sent = api.request.get_data()
+    """The request's JSON without passwords; ScimError 400 invalidSyntax where it is none, 415 by its type."""
+    request = api.request
+    if "/" in request.mimetype and not request.mimetype.endswith(TYPES):
+        raise refuse("other_type", kind=request.mimetype)
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise refuse("encoded_body", coding=coding)
+    sent = request.get_data()
     return passwords.without(read_json(sent), sent)
 
 

@@ -12,7 +12,8 @@ from promapp_lite.scim.refusals import refuse
 
 
 def config() -> Response:
-    """GET ServiceProviderConfig."""
+    """GET ServiceProviderConfig; a filter is refused (RFC 7644 §4)."""
+    refuse_filter()
     return reply(jsonio.dumps(discovery.config(current().base)))
 
 
@@ -38,9 +39,14 @@ def resource_type(id: str) -> Response:
 
 def discovered(resources: list[dict[str, Any]]) -> Response:
     """The whole list; there is no filter and no page on discovery."""
-    if parameters(current()).get("filter"):
-        raise refuse("no_discovery_filter")
+    refuse_filter()
     return reply(listed(map(jsonio.dumps, resources), len(resources), startIndex=1))
+
+
+def refuse_filter() -> None:
+    """ScimError 403 for a filter."""
+    if "filter" in parameters(current()):
+        raise refuse("no_discovery_filter")
 
 
 def one_of(resources: list[dict[str, Any]], id: str) -> Response:

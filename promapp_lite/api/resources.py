@@ -10,6 +10,7 @@ from promapp_lite.api.call import Api, body, current, parameters
 from promapp_lite.api.representation import present, selection
 from promapp_lite.api.responses import reply
 from promapp_lite.scim import membership, patch, resource
+from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource import ALL, Row, Selection, etag, location, names_version
 from promapp_lite.scim.resource_types import GROUPS, ResourceType
 from promapp_lite.store.directory import resources
@@ -39,6 +40,7 @@ def create(kind: ResourceType) -> Response:
 def replace(kind: ResourceType, id: str) -> Response:
     """PUT a resource."""
     api = current()
+    guard_existing(api, kind, id)
     chosen = selection(kind, parameters(api))
     return changed(api, kind, put(api, kind, id, body(api), api.if_match), chosen)
 
@@ -49,6 +51,7 @@ def update(kind: ResourceType, id: str) -> Response:
     Microsoft advises the 204, as a group's answer would carry its members.
     """
     api = current()
+    guard_existing(api, kind, id)
     chosen = selection(kind, parameters(api))
     row = modify(api, kind, id, body(api), api.if_match)
     if kind is GROUPS and chosen == ALL:
@@ -59,8 +62,16 @@ def update(kind: ResourceType, id: str) -> Response:
 def delete(kind: ResourceType, id: str) -> Response:
     """DELETE a resource."""
     api = current()
+    guard_existing(api, kind, id)
     resources.delete(api.store, kind, id, api.if_match, api.caller)
     return reply(status=204)
+
+
+def guard_existing(api: Api, kind: ResourceType, id: str) -> None:
+    """ScimError 412 where If-None-Match names what is here: `*` is all there is (RFC 9110 §13.1.2)."""
+    sent = api.request.headers.get("If-None-Match")
+    if sent and names_version(sent, resources.get(api.store, kind, id).version):
+        raise refuse("exists_already")
 
 
 def changed(

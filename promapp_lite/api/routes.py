@@ -1,5 +1,6 @@
 """The API's one list of routes, and the blueprint that is mounted three times."""
 
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -10,10 +11,12 @@ from werkzeug.routing import BaseConverter, Rule
 
 from promapp_lite.api import bulk, discovery, errors, resources, search
 from promapp_lite.api.authenticate import NAMES, authenticate
+from promapp_lite.config import MOUNTS, mount_of
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.resource_types import RESOURCE_TYPES, ResourceType
 from promapp_lite.store.engine import DB_ERRORS
 
+VERSIONED, SLASHES = f"{MOUNTS[0]}/v2", re.compile("//+")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ROUTES: tuple[tuple[str, str, Callable[..., Response], ResourceType | None], ...] = (
     *(
@@ -41,6 +44,24 @@ ROUTES: tuple[tuple[str, str, Callable[..., Response], ResourceType | None], ...
 )
 
 
+class Tolerant:
+    """The application behind paths as people paste them: with a slash too many, or under `/api/scim/v2`."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request."""
+        path: str = environ["PATH_INFO"]
+        if "//" in path or path.startswith(VERSIONED):
+            plain = SLASHES.sub("/", path)
+            if plain.startswith(VERSIONED + "/") or plain == VERSIONED:
+                plain = MOUNTS[0] + plain[len(VERSIONED) :]
+            if mount_of(plain):
+                environ = environ | {"PATH_INFO": plain}
+        return self.application(environ, start_response)
+
+
 class Unrouted(BaseConverter):
     """Everything behind a mount, also nothing, a newline or two slashes."""
 
@@ -51,6 +72,7 @@ class Unrouted(BaseConverter):
 def init_app(app: Flask) -> None:
     """Register the API under every mount."""
     app.url_map.converters["unrouted"] = Unrouted
+    app.wsgi_app = Tolerant(app.wsgi_app)  # type: ignore[method-assign]
     api = blueprint()
     for mount, name in NAMES.items():
         app.register_blueprint(api, url_prefix=mount, name=name)

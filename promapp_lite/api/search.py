@@ -10,6 +10,7 @@ from promapp_lite import jsonio
 from promapp_lite.api.call import Api, body, current, parameters
 from promapp_lite.api.representation import present, selection
 from promapp_lite.api.responses import listed, reply
+from promapp_lite.config import mount_of
 from promapp_lite.scim import limits
 from promapp_lite.scim.filter import Tree, parse
 from promapp_lite.scim.refusals import refuse
@@ -38,13 +39,20 @@ def search_all() -> Response:
 def post_search(kind: ResourceType) -> Response:
     """POST `.search` (RFC 7644 §3.4.3)."""
     api = current()
-    return found(api, (kind,), search_request(api))
+    return posted(api, found(api, (kind,), search_request(api)))
 
 
 def post_search_all() -> Response:
     """POST `.search` over everything."""
     api = current()
-    return found(api, RESOURCE_TYPES, search_request(api))
+    return posted(api, found(api, RESOURCE_TYPES, search_request(api)))
+
+
+def posted(api: Api, answer: Response) -> Response:
+    """The answer with the address of the search, as RFC 7644 §3.4.3 shows it."""
+    mount = mount_of(api.request.path) or ""
+    answer.headers["Content-Location"] = api.base + api.request.path[len(mount) :]
+    return answer
 
 
 def search_request(api: Api) -> dict[str, str]:

@@ -177,6 +177,15 @@ REFUSALS = {
         "One request is larger than this service accepts.",
         f"In {MAPPING} leave out attributes that hold pictures or long texts.",
     ),
+    "exists_already": Refusal(
+        412, None, "If-None-Match names the version that is here, so nothing was changed.", *READER
+    ),
+    "other_type": Refusal(
+        415, None, "The body must be JSON (application/scim+json); its Content-Type is {kind}.", *FOREIGN
+    ),
+    "encoded_body": Refusal(
+        415, None, "The body must be sent as it is; its Content-Encoding is {coding}.", *FOREIGN
+    ),
     "address_too_long": Refusal(414, None, "The URL is too long.", *SEARCH),
     "headers_too_large": Refusal(
         431,

@@ -12,7 +12,12 @@ from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins, tokens
 
 # What needs no token, or decides by itself (test_watch); a new route is closed unless it is named here.
-OPEN = {"ops.healthz", "ops.livez", "ops.metrics", "ops.security_txt"}
+OPEN = {f"{name}.config" for name in NAMES.values()} | {
+    "ops.healthz",
+    "ops.livez",
+    "ops.metrics",
+    "ops.security_txt",
+}
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 

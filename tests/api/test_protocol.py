@@ -216,9 +216,11 @@ def test_gone(send, ada):
     assert refused(send("GET", path.replace("Users", "Groups")), 404)
 
 
-@pytest.mark.parametrize("kind", [None, "application/json", "text/plain", "application/xml", "garbage;;", ""])
+@pytest.mark.parametrize(
+    "kind", [None, "application/json", "text/plain", "Application/X+JSON; charset=utf-8", "garbage;;", ""]
+)
 def test_content_types(send, kind):
-    """Any Content-Type and Accept are taken; the answer is application/scim+json."""
+    """JSON, and what tools say that were not told; the answer is application/scim+json."""
     answer = send("POST", "/Users", {"userName": "ada"}, {"Content-Type": kind, "Accept": kind})
     assert (answer.status, answer.headers["Content-Type"]) == (201, "application/scim+json")
 
@@ -688,3 +690,65 @@ def test_a_required_attribute_is_not_removed(send):
         assert (answer.status, answer.json["scimType"]) == (400, "mutability")
         assert send("PATCH", f"{path}/{id}", {"Operations": []}).status in (200, 204)
         assert send("GET", f"{path}/{id}").json[name] == "x"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "text/xml"},
+        {"Content-Type": "application/xml"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "text/html"},
+        {"Content-Encoding": "gzip"},
+        {"Content-Encoding": "br"},
+    ],
+)
+def test_bodies_that_say_that_they_are_no_json(send, headers):
+    """415 (RFC 9110 §15.5.16), whatever is in them."""
+    assert refused(send("POST", "/Users", {"userName": "ada"}, headers), 415)
+    assert refused(send("POST", "/Users/.search", {}, headers), 415)
+    assert send("GET", "/Users").json["totalResults"] == 0
+
+
+@pytest.mark.parametrize("tag", ["*", 'W/"1"', '"1"', 'W/"7", W/"1"'])
+def test_if_none_match_on_writes(send, ada, tag):
+    """412 where it names what is here (RFC 9110 §13.1.2); another version does no harm, nothing is 404."""
+    path, headers = f"/Users/{ada['id']}", {"If-None-Match": tag}
+    for method, body in (
+        ("PUT", {"userName": "ada"}),
+        ("PATCH", patch(("remove", "title"))),
+        ("DELETE", None),
+    ):
+        assert refused(send(method, path, body, headers), 412)
+    assert send("GET", path).json == ada
+    assert refused(send("DELETE", "/Users/none", None, headers), 404)
+    assert send("DELETE", path, None, {"If-None-Match": 'W/"9"'}).status == 204
+
+
+@pytest.mark.parametrize(
+    "base", ["/api/scim/", "/api/scim/v2", "/api/scim/v2/", "/api//scim", "/scim/v2/", "/scim///"]
+)
+def test_addresses_as_people_paste_them(send, base):
+    """A slash too many, or /v2: it is the same service, and its locations are the usual ones."""
+    answer = send("POST", "/Users", {"userName": "ada"}, base=base)
+    assert answer.status == 201
+    mount = "/api/scim" if "api" in base else base.rstrip("/")
+    assert answer.headers["Location"].partition("/Users/")[0].endswith(mount)
+    assert send("GET", f"/Users/{answer.json['id']}", base=base).status == 200
+    assert refused(send("GET", "/Nothing", base=base), 404)
+
+
+def test_a_posted_search_has_an_address(send):
+    """RFC 7644 §3.4.3."""
+    for path in ("/Users/.search", "/.search"):
+        answer = send("POST", path, {"count": 1})
+        assert answer.headers["Content-Location"].endswith(f"/api/scim{path}")
+
+
+def test_service_provider_config_needs_no_token(app, send):
+    """RFC 7643 §5: it says how to authenticate. Nothing else is open, nor does it take anything."""
+    client = app.test_client()
+    assert client.get("/api/scim/ServiceProviderConfig").get_json(force=True)["authenticationSchemes"]
+    assert client.get("/api/scim/Schemas").status_code == 401
+    assert client.post("/api/scim/ServiceProviderConfig", json={}).status_code == 401
+    assert refused(send("GET", "/ServiceProviderConfig?filter=x"), 403)
