@@ -3,22 +3,17 @@
 A device cookie proves nothing else; the password is asked for all the same. Only its SHA-256 is kept.
 """
 
-import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from promapp_lite import clock
+from promapp_lite.store.access.digests import digest
 from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Admin, Device
 from promapp_lite.text import fold
 
 LIFE = timedelta(days=90)
 MOST = 10  # of an admin
-
-
-def digest(cookie: str) -> str:
-    """How a device is kept."""
-    return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 def find(store: Store, cookie: str, name: str) -> str | None:

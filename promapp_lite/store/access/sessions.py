@@ -1,12 +1,12 @@
 """Signed-in browsers: rows keyed by the SHA-256 of the cookie, so that each can be ended at once."""
 
-import hashlib
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from promapp_lite import clock
+from promapp_lite.store.access.digests import digest
 from promapp_lite.store.engine import DB_ERRORS, Store
 from promapp_lite.store.models import Admin, Session
 
@@ -44,11 +44,6 @@ def live() -> Any:
     """Sessions that were not idle for too long, and did not begin too long ago."""
     now = datetime.now(UTC)
     return (Session.seen > clock.stamp(now - IDLE)) & (Session.created > clock.stamp(now - ABSOLUTE))
-
-
-def digest(cookie: str) -> str:
-    """How a session is kept."""
-    return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 def begin(store: Store, admin_id: int, address: str | None, agent: str | None) -> str:

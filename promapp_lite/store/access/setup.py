@@ -1,12 +1,12 @@
 """The one-time link by which the first admin is made."""
 
-import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins
+from promapp_lite.store.access.digests import digest
 from promapp_lite.store.engine import Store
 from promapp_lite.store.models import Admin, Setup
 
@@ -17,11 +17,6 @@ USED = "This set-up link has been used, has expired or was replaced. Restart pro
 def needed(store: Store) -> bool:
     """Whether there is no admin yet."""
     return store.first(Admin.select(Admin.id)) is None
-
-
-def digest(key: str) -> str:
-    """How the link's key is kept."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def make(store: Store) -> str:

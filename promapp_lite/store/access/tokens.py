@@ -1,14 +1,14 @@
 """Access tokens: made, shown once, checked with one query, revoked with effect on the next request."""
 
-import hashlib
 import secrets
 import string
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from promapp_lite import clock
 from promapp_lite.errors import UserError
+from promapp_lite.store.access.digests import digest
 from promapp_lite.store.engine import DB_ERRORS, Statement, Store, param
 from promapp_lite.store.models import Admin, Token
 
@@ -79,11 +79,6 @@ def checksum(body: str) -> str:
     return digits
 
 
-def digest(secret: str) -> str:
-    """How a token is kept; it is random, so one round of SHA-256 is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def create(store: Store, description: str, scope: str, days: int, owner_id: int) -> str:
     """Make a token and return its secret, which is kept nowhere; UserError for what cannot be."""
     description = description.strip()
@@ -111,16 +106,26 @@ def create(store: Store, description: str, scope: str, days: int, owner_id: int)
 
 def check(store: Store, secret: str, address: str | None) -> Grant | None:
     """What the token allows, or None: unknown, revoked, expired, or its owner is no active admin."""
-    if len(secret) != len(PREFIX) + 42 or not secret.startswith(PREFIX) or not secret.isascii():
-        return None
     now = clock.now()
-    found = store.row(CHECK, digest=digest(secret), now=now)
+    found = find(store, secret, now)
     if found is None:
         return None
     id, scope, hint, last_used = found
     if last_used is None or last_used[:MINUTE] != now[:MINUTE]:
         touch(store, id, now, address)
     return Grant(id, scope, hint)
+
+
+def live(store: Store, secret: str) -> bool:
+    """Whether a token would be accepted now; its use is not recorded."""
+    return find(store, secret, clock.now()) is not None
+
+
+def find(store: Store, secret: str, now: str) -> tuple[Any, ...] | None:
+    """The row of a live token; what does not have the form of one is not looked up."""
+    if len(secret) != len(PREFIX) + 42 or not secret.startswith(PREFIX) or not secret.isascii():
+        return None
+    return store.row(CHECK, digest=digest(secret), now=now)
 
 
 def touch(store: Store, id: int, now: str, address: str | None) -> None:
@@ -132,11 +137,6 @@ def touch(store: Store, id: int, now: str, address: str | None) -> None:
             store.run(TOUCH, id=id, now=now, address=address)
     except DB_ERRORS:
         store.untouched[id] = now[:MINUTE]
-
-
-def live(store: Store, secret: str) -> bool:
-    """Whether a token would be accepted now; its use is not recorded."""
-    return store.row(CHECK, digest=digest(secret), now=clock.now()) is not None
 
 
 def listed(store: Store) -> list[Listed]:

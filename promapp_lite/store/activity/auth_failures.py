@@ -15,7 +15,7 @@ from peewee import DatabaseError
 from promapp_lite import clock
 from promapp_lite.errors import ScimError
 from promapp_lite.scim.refusals import refuse
-from promapp_lite.store.access.tokens import digest
+from promapp_lite.store.access.digests import digest
 from promapp_lite.store.activity import journal
 from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
