@@ -31,3 +31,8 @@ def moment(text: str) -> datetime:
     """Read an xsd:dateTime (RFC 7643 §2.3.5); without an offset it is taken as UTC. ValueError otherwise."""
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def seconds_since(text: str) -> float:
+    """How long ago a moment was; negative for one to come."""
+    return (datetime.now(UTC) - moment(text)).total_seconds()

@@ -52,13 +52,13 @@ def init_app(app: Flask) -> None:
 
 def ago(text: str) -> str:
     """`12 minutes ago`."""
-    seconds = (datetime.now(UTC) - clock.moment(text)).total_seconds()
+    seconds = clock.seconds_since(text)
     return "just now" if seconds < 60 else f"{amount(seconds)} ago"
 
 
 def ahead(text: str) -> str:
     """`in 12 days`, or `expired`."""
-    seconds = (clock.moment(text) - datetime.now(UTC)).total_seconds()
+    seconds = -clock.seconds_since(text)
     return f"in {amount(seconds)}" if seconds > 0 else "expired"
 
 

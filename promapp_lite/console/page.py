@@ -106,11 +106,6 @@ def sentence(run: Cycle | None) -> str:
     return f"Azure AD last provisioned {ago(run.ended)}: {counts}."
 
 
-def seconds_since(text: str) -> float:
-    """The seconds since a moment."""
-    return time.time() - clock.moment(text).timestamp()
-
-
 def profile_part() -> dict[str, Any]:
     """The admin's own: access tokens and sessions."""
     now = clock.now()
@@ -177,7 +172,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 STATES: tuple[tuple[str, Callable[[Cycle | None], bool]], ...] = (  # of provisioning: the first that holds
     ("new", lambda run: run is None),
-    ("late", lambda run: run is not None and seconds_since(run.ended) > LATE),
+    ("late", lambda run: run is not None and clock.seconds_since(run.ended) > LATE),
     ("failed", lambda run: run is not None and run.failed > 0),
     ("ok", lambda run: True),
 )

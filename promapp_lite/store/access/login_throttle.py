@@ -60,7 +60,7 @@ def admit(store: Store, address: str | None) -> int:
     row = digest("tries", addresses.client(address))
     with store.write():
         tries, began = store.row(FIND, key=row) or (0, clock.now())
-        age = seconds_since(began)
+        age = clock.seconds_since(began)
         if not 0 <= age < WINDOW:  # over; or the clock was set back, which must not lock anyone out
             store.run(FORGET, key=row)
             tries, began = 0, clock.now()
@@ -68,11 +68,6 @@ def admit(store: Store, address: str | None) -> int:
             return max(1, -int(-(WINDOW - age) // 1))
         count(store, row, began)
     return 0
-
-
-def seconds_since(text: str) -> float:
-    """The seconds since a moment."""
-    return (datetime.now(UTC) - clock.moment(text)).total_seconds()
 
 
 def count(store: Store, row: str, moment: str) -> None:
@@ -101,7 +96,7 @@ def fresh(store: Store, address: str | None) -> bool:
 def rest(store: Store, row: str) -> int:
     """The seconds that are left of the wait of a row."""
     found = store.row(FIND, key=row)
-    if found is None or (age := seconds_since(found[1])) < 0:
+    if found is None or (age := clock.seconds_since(found[1])) < 0:
         return 0
     return max(0, -int(-(pause(found[0]) - age) // 1))
 
