@@ -22,6 +22,7 @@ from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.directory import resources
 
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+KINDS = {kind.endpoint[1:]: kind for kind in RESOURCE_TYPES}
 PATH = re.compile(r"/?(Users|Groups)(?:/([^/?]+))?/?", re.ASCII)
 REFERENCE = re.compile(r"bulkId:(.+)", re.DOTALL)
 
@@ -78,9 +79,7 @@ def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
 def subject(operation: Any) -> dict[str, object]:
     """What a refused operation was about."""
     sent = operation if isinstance(operation, dict) else {}
-    match = PATH.fullmatch(str(member_of(sent, "path")))
-    kind = next((kind for kind in RESOURCE_TYPES if match and kind.endpoint == f"/{match[1]}"), None)
-    return about(kind, match and match[2], member_of(sent, "data"))
+    return about(*named(member_of(sent, "path")), member_of(sent, "data"))
 
 
 def act(api: Api, operation: Any, made: dict[str, str], answer: dict[str, Any]) -> dict[str, Any]:
@@ -111,11 +110,16 @@ def act(api: Api, operation: Any, made: dict[str, str], answer: dict[str, Any]) 
 
 def target(path: Any, made: dict[str, str], method: str) -> tuple[ResourceType, str]:
     """The kind and id a bulk path names; a POST names no id."""
-    match = PATH.fullmatch(path) if isinstance(path, str) else None
-    if match is None or bool(match[2]) is (method == "POST"):
+    kind, id = named(path)
+    if kind is None or bool(id) is (method == "POST"):
         raise refuse("wrong_bulk_path")
-    kind = next(kind for kind in RESOURCE_TYPES if kind.endpoint == f"/{match[1]}")
-    return kind, str(resolved(match[2], made)) if match[2] else ""
+    return kind, str(resolved(id, made)) if id else ""
+
+
+def named(path: Any) -> tuple[ResourceType | None, str | None]:
+    """The kind and the id in a bulk path; None for what it does not name."""
+    match = PATH.fullmatch(path) if isinstance(path, str) else None
+    return (KINDS[match[1]], match[2]) if match else (None, None)
 
 
 def create(api: Api, kind: ResourceType, id: str, data: Any, if_match: str | None) -> Row:
