@@ -11,6 +11,7 @@ from promapp_lite.api.call import Api
 from promapp_lite.api.responses import refusal
 from promapp_lite.errors import ScimError
 from promapp_lite.ops.logs import first_fault
+from promapp_lite.scim import passwords
 from promapp_lite.scim.body import read_json
 from promapp_lite.scim.refusals import BY_STATUS, refuse
 from promapp_lite.scim.resource_types import ResourceType
@@ -83,27 +84,7 @@ def about(kind: ResourceType | None, id: str | None, sent: Any) -> dict[str, obj
         "resource_type": kind.name if kind else None,
         "resource_id": id,
         "name": name_in(sent),
-        "request": jsonio.dumps(without_passwords(sent, True))[: journal.MAX_REQUEST] if sent else None,
-    }
-
-
-def without_passwords(value: Any, whole: bool = False) -> Any:
-    """The body with every password in it replaced, also one that a PATCH path names.
-
-    Of a text that stands for a `whole` body only the length stays: a password could be anywhere in it.
-    """
-    if isinstance(value, list):
-        return [without_passwords(each) for each in value]
-    if isinstance(value, str) and whole:
-        return f"(text, {len(value):,} characters)"
-    if not isinstance(value, dict):
-        return value
-    named = any(key.lower() == "path" and "password" in str(item).lower() for key, item in value.items())
-    return {
-        key: "…"
-        if "password" in key.lower() or (named and key.lower() == "value")
-        else without_passwords(item, key.lower() == "data")
-        for key, item in value.items()
+        "request": jsonio.dumps(passwords.masked(sent, True))[: journal.MAX_REQUEST] if sent else None,
     }
 
 

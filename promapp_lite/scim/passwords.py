@@ -27,3 +27,23 @@ def stripped(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: stripped(item) for key, item in value.items() if not named(key)}
+
+
+def masked(value: Any, whole: bool = False) -> Any:
+    """The body with every password in it replaced, also one that a PATCH path names.
+
+    Of a text that stands for a `whole` body only the length stays: a password could be anywhere in it.
+    """
+    if isinstance(value, list):
+        return [masked(each) for each in value]
+    if isinstance(value, str) and whole:
+        return f"(text, {len(value):,} characters)"
+    if not isinstance(value, dict):
+        return value
+    in_path = any(key.lower() == "path" and "password" in str(item).lower() for key, item in value.items())
+    return {
+        key: "…"
+        if "password" in key.lower() or (in_path and key.lower() == "value")
+        else masked(item, key.lower() == "data")
+        for key, item in value.items()
+    }
