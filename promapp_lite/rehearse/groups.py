@@ -5,7 +5,7 @@ from typing import Any
 from promapp_lite.rehearse import mapping
 from promapp_lite.rehearse.directory import Group
 from promapp_lite.rehearse.job import Link, ProvisioningJob
-from promapp_lite.rehearse.people import FOREIGN, post, remove
+from promapp_lite.rehearse.people import post, remove, skip_foreign
 from promapp_lite.rehearse.protocol import answers, forms
 from promapp_lite.rehearse.protocol.errors import ProvisioningError
 from promapp_lite.rehearse.protocol.forms import Change
@@ -80,10 +80,7 @@ def update(job: ProvisioningJob, group: Group, current: Any, row: Row) -> None:
     if not row.changes:
         return
     if not link.made:
-        row.skip(
-            "EntrySynchronizationSkipped",
-            FOREIGN.replace("person", "group") + ", ".join(one.path for one in row.changes),
-        )
+        skip_foreign(row, "group")
         return
     row.action = "update"
     patch(job, link, forms.operations(row.changes, job.client.flag))

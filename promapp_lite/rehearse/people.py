@@ -10,8 +10,6 @@ from promapp_lite.rehearse.protocol.errors import ProvisioningError
 from promapp_lite.rehearse.protocol.forms import Change
 from promapp_lite.rehearse.report import Row
 
-FOREIGN = "The target had this person before; Entra would update: "
-
 
 def sync(job: ProvisioningJob, person: Person) -> None:
     """Bring a person to the state of the source, all but references."""
@@ -85,13 +83,16 @@ def update(job: ProvisioningJob, person: Person, current: Any, row: Row) -> None
     if not row.changes:
         return
     if not link.made:
-        row.skip(
-            "EntrySynchronizationSkipped",
-            FOREIGN + ", ".join(change.path for change in row.changes),
-        )
+        skip_foreign(row, "person")
         return
     row.action = "disable" if reason else "update"
     patch(job, link, row.changes)
+
+
+def skip_foreign(row: Row, what: str) -> None:
+    """Change nothing in the target that this run did not make, and say what would change."""
+    paths = ", ".join(change.path for change in row.changes)
+    row.skip("EntrySynchronizationSkipped", f"The target had this {what} before; Entra would update: {paths}")
 
 
 def patch(job: ProvisioningJob, link: Link, changes: list[Change]) -> None:
