@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import OP, SQL, Case, Entity, Expression, Node, Ordering, Select, Value, fn
 
-from promapp_lite.scim.filter import Tree
+from promapp_lite.scim.filter import ORDER_OPERATORS, Tree
 from promapp_lite.scim.refusals import refuse
 from promapp_lite.scim.resource_types import GROUPS, USERS, Path, ResourceType
 from promapp_lite.scim.schema import Attribute
@@ -304,12 +304,11 @@ def joined(operator: str, parts: list[Any]) -> Node:
 
 def compared(operator: str, found: Any, operand: Any) -> Node:
     """A comparison between an SQL value of the operand's own type and the operand."""
-    if operator in ORDER and isinstance(operand[1], str):
+    if operator in ORDER_OPERATORS and isinstance(operand[1], str):
         found = by_code_point(found)
     return OPERATORS[operator](found, operand and operand[0])
 
 
-ORDER = ("gt", "ge", "lt", "le")
 OPERATORS: dict[str, Callable[[Any, Any], Node]] = {
     "pr": lambda found, operand: found.is_null(False),
     "eq": lambda found, operand: found == operand,
