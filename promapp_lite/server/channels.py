@@ -180,8 +180,8 @@ class Channel(HTTPChannel):
     def overdue(self, now: float) -> bool:
         """Whether the client has taken longer than it may; asked every LOOK_SECONDS."""
         phase, number, since, moved = self.seen
-        if (self.phase(), self.number) != (phase, number):
-            self.seen = (self.phase(), self.number, now, self.moved)
+        if (current := (self.phase(), self.number)) != (phase, number):
+            self.seen = (*current, now, self.moved)
             return False
         elapsed = now - since
         if phase in RATED and elapsed > limits.GRACE_SECONDS:

@@ -171,7 +171,7 @@ def application(app: Flask, settings: Settings) -> trusted_proxies.Application:
 def loop(
     app: trusted_proxies.Application,
     settings: Settings,
-    bound: list[tuple[Listener, socket.socket]],
+    bound: Bound,
     shown: tls.ServedCertificate | None,
     dispatch: dispatcher.Dispatcher,
     board: Board | None = None,

@@ -25,8 +25,6 @@ SECONDS = 1
 NEW = Activity.select().where(unindexed()).order_by(Activity.id)
 BEHIND = Statement(NEW.select(Activity.id).limit(1))
 DONE = Statement(Activity.update({Activity.indexed: True}).where(Activity.id.in_(listed("ids"))))
-
-
 NEXT = Statement(
     NEW.select(
         *(getattr(Activity, name) for name in ActivityEvent._fields if name not in ("idle", "times")),
