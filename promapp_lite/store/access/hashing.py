@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from promapp_lite.errors import UserError
 
 AT_ONCE, MOST_WAITING = 2, 4
-NICE = 10  # a tenth of a busy core; the lowest class would never finish during an initial sync
+NICE = 15  # a thirtieth of a busy core; the lowest class would never finish during an initial sync
 Result = TypeVar("Result")
 
 
