@@ -4,11 +4,13 @@ python -m bench.attack                            every attack, one after anothe
 python -m bench.attack silent drip                these
 
 While an attack lasts, and five seconds after it has ended, somebody else looks people up. Exit 1 where a
-look-up fails or its p99 is over 250 ms, or memory is over 100 MB more than before.
+look-up fails or its p99 is over 250 ms, or memory is over 100 MB more than before; for guesses, where the p99
+is over twice the idle one, or the right password is not let in within 5 s.
 """
 
 import argparse
 import contextlib
+import importlib
 import json
 import secrets
 import socket
@@ -20,12 +22,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
+from bench import guesses
 from bench.client import Client, wire_form
 from bench.contenders import Ours, free_port
 from bench.measure import resident
 
-PEOPLE, LOOKUPS = 300, 300
+PEOPLE, LOOKUPS, MANY_LOOKUPS = 300, 300, 10_000
+MUTATED, ENTRIES = 5000, 5
+MOST_TIMES_IDLE, MOST_SECONDS_TO_ENTER = 2, 5
 MOST_MS, MOST_MB = 250, 100
 SETTLE_SECONDS = 5
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
@@ -37,7 +43,8 @@ class Target(Ours):
 
     def prepare(self, people: int) -> None:
         """An empty folder and the tokens."""
-        self.run("init", "--admin", "bench", "--password-stdin", given=secrets.token_urlsafe(24) + "\n")
+        self.password = secrets.token_urlsafe(24)
+        self.run("init", "--admin", "bench", "--password-stdin", given=self.password + "\n")
         self.tls, self.read = free_port(), self.made("scim:read")
         self.token = self.made("scim")
 
@@ -146,10 +153,10 @@ def attacking(target: Target, attack: Attack) -> Iterator[None]:
             each.close()
 
 
-def look_up(target: Target) -> tuple[float, float]:
+def look_up(target: Target, times: int = LOOKUPS) -> tuple[float, float]:
     """p50 and p99 of looking people up, each over a connection of its own now and then, in ms."""
     took, client = [], target.client()
-    for n in range(LOOKUPS):
+    for n in range(times):
         if n % 20 == 0:
             client.close()
             client = target.client()
@@ -165,9 +172,9 @@ def look_up(target: Target) -> tuple[float, float]:
 def main(words: list[str] | None = None) -> int:
     """Carry out the attacks that are asked for; 1 where somebody else suffered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"which attacks: {', '.join(ATTACKS)}")
-    names = parser.parse_args(words).names or list(ATTACKS)
-    if unknown := set(names) - set(ATTACKS):
+    parser.add_argument("names", nargs="*", help=f"which attacks: {', '.join([*ATTACKS, *OTHERS])}")
+    names = parser.parse_args(words).names or [*ATTACKS, *OTHERS]
+    if unknown := set(names) - {*ATTACKS, *OTHERS}:
         parser.error(f"there is no attack {', '.join(sorted(unknown))}")
     harmed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -177,7 +184,7 @@ def main(words: list[str] | None = None) -> int:
             idle = look_up(target)
             print(f"{'idle':14} p50 {idle[0]:6.1f} ms, p99 {idle[1]:6.1f} ms")
             for name in names:
-                harmed += carry_out(target, name)
+                harmed += OTHERS[name](target) if name in OTHERS else carry_out(target, name)
         finally:
             target.stop()
     return 1 if harmed else 0
@@ -197,6 +204,51 @@ def carry_out(target: Target, name: str) -> bool:
     )
     return harmed
 
+
+def guess(target: Target) -> bool:
+    """Sixteen guess at a password, and the one who knows it signs in; whether somebody else suffered."""
+    known = guesses.Browser(target.port)
+    assert known.sign_in("bench", target.password) == 303  # noqa: S101
+    idle, entered = look_up(target, MANY_LOOKUPS), dict[str, float]()
+    with guesses.guessing(target.port, "bench") as answers:
+        time.sleep(3)
+        during = look_up(target, MANY_LOOKUPS)
+        for _ in range(ENTRIES):
+            known.forget_session()
+            for who, browser in (("known browser", known), ("new address", guesses.Browser(target.port))):
+                took = guesses.seconds_to_enter(browser, "bench", target.password)
+                entered[who] = max(took, entered.get(who, 0))
+    harmed = during[1] > MOST_TIMES_IDLE * idle[1] or max(entered.values()) > MOST_SECONDS_TO_ENTER
+    told = ", ".join(f"{who} {seconds:.1f} s" for who, seconds in entered.items())
+    print(f"{'guesses':14} p99 {during[1]:.1f} ms, idle {idle[1]:.1f} ms; the right password: {told}")
+    print(f"{'':14} {answers[401]} checked, {answers[503]} sent away{'  HARMED' if harmed else ''}")
+    return harmed
+
+
+def mutate(target: Target) -> bool:
+    """Five thousand requests with something in them broken; whether one got a 5xx, or somebody suffered."""
+    sys.path.append(str(Path(__file__).parent.parent / "tests"))
+    made = importlib.import_module("helpers.hostile").mutations(MUTATED, 0)
+    failed: list[str] = []
+
+    def send() -> None:
+        with contextlib.closing(Client(target.port, target.token)) as client:
+            for method, path, body in made:
+                if method != "HEAD":
+                    status = client.ask(method, "/api/scim" + quote(path, safe="/?&=%+:"), body).status
+                    failed.extend([f"{method} {path}: {status}"] if status >= 500 and status != 501 else [])
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    during = look_up(target, MANY_LOOKUPS)
+    sender.join()
+    harmed = bool(failed) or during[1] > MOST_MS
+    told = f"p50 {during[0]:.1f} ms, p99 {during[1]:.1f} ms; {len(failed)} answers of 5xx"
+    print(f"{'mutated':14} {told}{'  HARMED' if harmed else ''}   {MUTATED:,} mutated requests", *failed[:3])
+    return harmed
+
+
+OTHERS = {"guesses": guess, "mutated": mutate}
 
 if __name__ == "__main__":
     sys.exit(main())
