@@ -29,7 +29,7 @@ def create(data_dir: Path, name: str, password_stdin: bool) -> None:
     with store.write():
         admins.insert(store, name, hashed)
         audit.record(store, caller(), "admin-made", name)
-    print_generated(chosen, generated)
+        print_generated(chosen, generated)  # in here: nothing is kept that could not be shown
 
 
 @admin.command(epilog=example("promapp-lite admin password ada"))
@@ -44,7 +44,7 @@ def password(data_dir: Path, name: str, password_stdin: bool) -> None:
     with store.write():
         admins.set_password(store, name, hashed)
         audit.record(store, caller(), "password", name)
-    print_generated(chosen, generated)
+        print_generated(chosen, generated)
 
 
 @admin.command(epilog=example("promapp-lite admin disable grace"))

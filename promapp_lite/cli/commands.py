@@ -1,5 +1,6 @@
 """Shared by all commands: errors, help examples, tables, and opening the data."""
 
+import errno
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from promapp_lite.store.activity.journal import Caller
 from promapp_lite.store.engine import Store
 from promapp_lite.text import printable
 
+UNWRITABLE = (errno.ENOSPC, errno.EIO)
+
 
 class Commands(click.Group):
-    """Turns a UserError into one line on stderr and exit code 1."""
+    """Turns a UserError, and output that cannot be written, into one line on stderr and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -23,6 +26,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UserError as refusal:
             raise click.ClickException(str(refusal)) from None
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            raise click.ClickException(f"The output could not be written: {error.strerror}.") from None
 
 
 def example(line: str) -> str:

@@ -41,10 +41,7 @@ def init(password_stdin: bool, **options: Any) -> None:
     if opening.exists(folder):
         refuse_again(folder)
     password, generated = choose_password(password_stdin)
-    make(settings, password)
-    click.echo(f"Data folder:  {folder}\nAdmin:        {settings.admin}")
-    if generated:
-        click.echo(f"Password:     {password}   (shown only once)")
+    make(settings, password, generated)
     shown = certificates.ensure(folder, urlsplit(settings.url or "").hostname)
     click.echo(f"Certificate:  {shown.cert}\nSHA-256:      {shown.fingerprint}\n{SELF_SIGNED}")
     click.echo(f"Tenant URL:   {settings.tenant_url}\n\nNext: promapp-lite serve")
@@ -57,8 +54,11 @@ def refuse_again(folder: Path) -> None:
     raise UserError(f"{folder} is already initialised; nothing was changed.{finish}")
 
 
-def make(settings: Settings, password: str) -> None:
-    """Create the database with the admin, and config.toml's url; UserError, and no database, otherwise."""
+def make(settings: Settings, password: str, generated: bool) -> None:
+    """Create the database with the admin, and config.toml's url, and show a generated password.
+
+    Where one of these cannot be, no database is made.
+    """
     name, hashed = admins.checked(settings.admin), admins.hash_password(password)
     with opening.creating(settings.data_dir) as store:
         with store.write():
@@ -68,6 +68,9 @@ def make(settings: Settings, password: str) -> None:
             file = settings.data_dir / CONFIG_FILE
             before = file.read_text("utf-8") if file.exists() else ""
             file.write_text(f"url = {jsonio.dumps(settings.url)}\n{before}", "utf-8")
+        click.echo(f"Data folder:  {settings.data_dir}\nAdmin:        {settings.admin}")
+        if generated:
+            click.echo(f"Password:     {password}   (shown only once)")
 
 
 @click.command(epilog=example("promapp-lite backup /mnt/backups/promapp-lite.db"))

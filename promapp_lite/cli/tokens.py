@@ -44,7 +44,7 @@ def create(data_dir: Path, description: str, scope: str, days: int, owner: str |
     with store.write():
         secret = tokens.create(store, description, scope, days, admins.owner(store, owner).id)
         audit.record(store, caller(), "token-made", description.strip(), f"{scope}, {days} days")
-    click.echo(secret)
+        click.echo(secret)  # in here: a token that could not be shown is not made
 
 
 @token.command("list", epilog=example("promapp-lite token list"))

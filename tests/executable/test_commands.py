@@ -1,10 +1,15 @@
 """The command line as the contract says: outputs, exit codes, one clear line for what cannot be."""
 
+import contextlib
 import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import PASSWORD
+from helpers import PASSWORD, ROOT
 
 from promapp_lite import __version__
 from promapp_lite.cli import main
@@ -262,3 +267,38 @@ def test_export_is_for_its_owner(ready, tmp_path):
     assert file.read_text("utf-8").startswith("id,userName")
     assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
     assert "cannot be written" in ready("export", "--output", str(tmp_path / "no" / "file")).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("token create --description x", "SELECT COUNT(*) FROM token"),
+        ("admin create grace", "SELECT COUNT(*) - 1 FROM admin"),
+        ("admin password ada", "SELECT COUNT(*) FROM activity WHERE action = 'password'"),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_secret_that_cannot_be_shown_is_not_made(ready, tmp_path, words, left):
+    """One line says so, exit 1; nobody would know the token or password."""
+    data = ["--data-dir", str(tmp_path / "data")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "cli.py", *words.split(), *data],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: The output could not be written: No space left on device.\n",
+    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "promapp-lite.db")) as connection:
+        assert connection.execute(left).fetchone() == (0,)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_init_whose_password_cannot_be_shown_makes_nothing(tmp_path):
+    """The next init does it."""
+    with open("/dev/full", "w") as full:
+        words = [sys.executable, "cli.py", "init", "--data-dir", str(tmp_path / "data")]
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1 and b"Traceback" not in done.stderr
+    assert not opening.exists(tmp_path / "data")
