@@ -55,7 +55,11 @@ def spelled(value: Any) -> str:
     """A setting as text."""
     if isinstance(value, tuple):
         return " ".join(value) or "-"
-    return {None: "-", True: "yes", False: "no"}.get(value, str(value))
+    if value is None:
+        return "-"
+    if isinstance(value, bool):  # as a key of a table, 1 would be True
+        return "yes" if value else "no"
+    return str(value)
 
 
 @click.command(epilog=example("promapp-lite completion bash > ~/.promapp-lite.bash"))

@@ -473,10 +473,13 @@ def test_the_doctor_command(settings):
 def test_the_config_command(tmp_path):
     """Each setting with its value and where it comes from."""
     (tmp_path / "config.toml").write_text('keep-backups = 3\nurl = "https://scim.example.org"\n')
-    done = run("config", "--data-dir", tmp_path, "--threads", 8, PROMAPP_LITE_LOG_FORMAT="json")
+    done = run(
+        "config", "--data-dir", tmp_path, "--threads", 8, "--processes", 1, PROMAPP_LITE_LOG_FORMAT="json"
+    )
     lines = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines()}
     assert lines["keep_backups"] == ["3", "config.toml"]
     assert lines["threads"] == ["8", "command", "line"]
+    assert lines["processes"] == ["1", "command", "line"]  # a number, not the yes that equals it
     assert lines["log_format"] == ["json", "environment"]
     assert lines["behind_proxy"] == ["no", "default"]
     assert lines["tls_cert"] == ["-", "default"]
