@@ -1,6 +1,5 @@
 """The settings: one table, and the only place that reads the environment and config.toml."""
 
-import codecs
 import contextlib
 import difflib
 import functools
@@ -19,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from platformdirs import user_data_path
 
 from promapp_lite.errors import UserError
+from promapp_lite.text import decoded
 
 PREFIX = "PROMAPP_LITE_"
 CONFIG_FILE, DATABASE = "config.toml", "promapp-lite.db"
@@ -416,21 +416,20 @@ def parsed(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from None
     try:
-        return tomllib.loads(decoded(file, data))
+        return tomllib.loads(contents(file, data))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{file} cannot be read: {error}.") from None
 
 
-def decoded(file: Path, data: bytes) -> str:
-    """The text of a file in UTF-8; editors on Windows may write others, which TOML does not allow."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
-        raise UserError(f"{file} is in UTF-16; save it as UTF-8 without a byte order mark.")
-    if data.startswith(codecs.BOM_UTF8):
-        raise UserError(f"{file} begins with a byte order mark; save it as UTF-8 without one.")
+def contents(file: Path, data: bytes) -> str:
+    """The text of a file; UserError where its encoding cannot be told."""
     try:
-        return data.decode("utf-8")
+        found = decoded(data)
     except UnicodeDecodeError:
-        raise UserError(f"{file} is not in UTF-8; save it as UTF-8 without a byte order mark.") from None
+        found = "\0"
+    if "\0" in found:  # UTF-16 without a byte order mark is full of these
+        raise UserError(f"{file} is not in UTF-8; save it as UTF-8.")
+    return found
 
 
 def known(file: Path, key: str, value: object) -> str:

@@ -1,7 +1,9 @@
-"""Text comparison: case-folded, NFKC-normalised keys."""
+"""Text: case-folded, NFKC-normalised keys to compare by, and what editors and shells write."""
 
+import codecs
 import re
 import unicodedata
+from typing import IO
 
 MARKS = 30  # combining marks in a row; Unicode's stream-safe format (UAX #15) has that bound too
 # Characters that are no combining marks but become some in NFKC.
@@ -49,3 +51,24 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u20
 def printable(text: str) -> str:
     """The text for a terminal: what would move its cursor, change its colours or the order is replaced."""
     return CONTROL.sub("�", text)
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark, as Windows' tools write it.
+
+    UnicodeDecodeError for any other.
+    """
+    return data.decode("utf-16" if is_utf16(data) else "utf-8-sig")
+
+
+def is_utf16(data: bytes) -> bool:
+    """Whether a byte order mark says so."""
+    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
+def first_line(stream: IO[bytes]) -> str:
+    """The first line of piped input, without its end; UnicodeDecodeError where it is not `decoded`."""
+    data = stream.readline()
+    if is_utf16(data):
+        data += stream.read()  # a byte 0A is not the end of a line there
+    return next(iter(decoded(data).splitlines()), "")

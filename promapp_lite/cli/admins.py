@@ -8,8 +8,10 @@ import click
 
 from promapp_lite.cli.commands import Commands, caller, example, opened, print_table
 from promapp_lite.cli.options import data_dir, password_stdin
+from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins
 from promapp_lite.store.activity import audit
+from promapp_lite.text import first_line
 
 
 @click.group(cls=Commands, epilog=example("promapp-lite admin create grace"))
@@ -89,7 +91,13 @@ def print_generated(chosen: str, generated: bool) -> None:
 def choose_password(from_stdin: bool) -> tuple[str, bool]:
     """The password and whether it was generated: from stdin, a prompt on a terminal, or random."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n"), False
+        try:
+            return first_line(sys.stdin.buffer), False
+        except UnicodeDecodeError:
+            raise UserError(
+                "The password on standard input is not in UTF-8. In PowerShell, run this first: "
+                "$OutputEncoding = [Text.Encoding]::UTF8"
+            ) from None
     if sys.stdin.isatty():
         return click.prompt("Password", hide_input=True, confirmation_prompt=True), False
     return secrets.token_urlsafe(15), True

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import click
@@ -21,6 +21,7 @@ from promapp_lite.store.engine import DB_ERRORS
 from promapp_lite.store.snapshots import backup as backups
 from promapp_lite.store.snapshots import export as exports
 from promapp_lite.system import certificates
+from promapp_lite.text import decoded
 
 SELF_SIGNED = """\
               It is self-signed: Azure AD's cloud service needs a publicly trusted certificate
@@ -66,8 +67,8 @@ def make(settings: Settings, password: str, generated: bool) -> None:
             audit.record(store, caller(), "first-admin", name)
         if settings.url and "url" not in read_config(settings.data_dir):
             file = settings.data_dir / CONFIG_FILE
-            before = file.read_text("utf-8") if file.exists() else ""
-            file.write_text(f"url = {jsonio.dumps(settings.url)}\n{before}", "utf-8")
+            before = decoded(file.read_bytes()) if file.exists() else ""
+            file.write_text(f"url = {jsonio.dumps(settings.url)}\n{before}", "utf-8", newline="")
         click.echo(f"Data folder:  {settings.data_dir}\nAdmin:        {settings.admin}")
         if generated:
             click.echo(f"Password:     {password}   (shown only once)")
@@ -123,14 +124,14 @@ def export(form: str, output: str, share: str, **options: Any) -> None:
     """Export users, groups or activity as CSV, JSON or SCIM."""
     settings = Settings(**options)
     pieces = exports.export(opened(settings.data_dir), share, form, settings.tenant_url)
-    with click.open_file(output, "w", "utf-8") if output == "-" else private(output) as file:
+    with click.open_file(output, "wb") if output == "-" else private(output) as file:
         for piece in pieces:
-            file.write(piece)
+            file.write(piece.encode())  # as bytes, so that CRLF stays CRLF on Windows
 
 
-def private(path: str) -> TextIO:
+def private(path: str) -> IO[bytes]:
     """The file, empty and to be written; a new one is its owner's only, as people are in it."""
     try:
-        return open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+        return open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600))
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from None

@@ -21,6 +21,7 @@ from promapp_lite.rehearse.protocol.errors import CannotStart, ProvisioningError
 from promapp_lite.rehearse.report import Cycle
 from promapp_lite.rehearse.run import Outcome, Plan
 from promapp_lite.rehearse.workforce import Workforce
+from promapp_lite.text import first_line
 
 EPILOG = """\b
 Example:
@@ -122,7 +123,10 @@ def target(options: dict[str, Any]) -> AbstractContextManager[tuple[str, str]]:
     """URL and token of the target: the one named, or an appliance started for it."""
     if not options["url"]:
         return appliance.appliance()
-    token = sys.stdin.readline().strip() if options["token_stdin"] else options["token"]
+    try:
+        token = first_line(sys.stdin.buffer).strip() if options["token_stdin"] else options["token"]
+    except UnicodeDecodeError:
+        token = ""
     if not token or not token.isascii() or not token.isprintable():
         raise click.UsageError("the Secret Token is empty or holds characters no token has")
     return nullcontext((options["url"], token))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from promapp_lite.rehearse.directory import USER_ROLE, Directory, Group, Person
+from promapp_lite.text import decoded
 
 # What the portal's "Download users" writes; any other Entra attribute may stand beside them.
 COLUMNS = (
@@ -175,7 +176,7 @@ def load(file: Path) -> Directory:
     if not reader:
         raise SourceError(f"{file.name}: a source ends in .csv or .json")
     try:
-        return assemble(*reader(file.read_text("utf-8-sig")))
+        return assemble(*reader(decoded(file.read_bytes())))
     except (ValueError, TypeError, AttributeError) as error:
         raise SourceError(f"{file.name}: {error}") from None
 

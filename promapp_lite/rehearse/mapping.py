@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from promapp_lite.rehearse import scope
 from promapp_lite.rehearse.protocol import paths
+from promapp_lite.text import decoded
 
 ENTERPRISE = paths.ENTERPRISE
 REFERENCES = ("manager", "members")
@@ -198,7 +199,7 @@ def load(file: Path) -> Table:
     if not reader:
         raise MappingError(f"{file.name}: a mapping file ends in .toml or .json")
     try:
-        return build(reader(file.read_text("utf-8")))
+        return build(reader(decoded(file.read_bytes())))
     except (ValueError, TypeError, AttributeError) as error:
         raise MappingError(f"{file.name}: {error}") from None
 

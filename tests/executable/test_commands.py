@@ -1,6 +1,7 @@
 """The command line as the contract says: outputs, exit codes, one clear line for what cannot be."""
 
 import contextlib
+import io
 import os
 import sqlite3
 import subprocess
@@ -13,6 +14,8 @@ from helpers import PASSWORD, ROOT
 
 from promapp_lite import __version__
 from promapp_lite.cli import main
+from promapp_lite.cli.data import private
+from promapp_lite.config import read_config
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
 
@@ -302,3 +305,36 @@ def test_init_whose_password_cannot_be_shown_makes_nothing(tmp_path):
         done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and b"Traceback" not in done.stderr
     assert not opening.exists(tmp_path / "data")
+
+
+def test_a_password_in_another_encoding(ready):
+    """Refused in words, as another password would be kept."""
+    result = ready(
+        "admin", "create", "eve", "--password-stdin", input="Zürich-Straße 2026\n".encode("cp1252")
+    )
+    assert result.exit_code == 1
+    assert "not in UTF-8" in result.stderr
+    assert "$OutputEncoding" in result.stderr
+
+
+def test_init_keeps_a_config_file_in_utf_16(run, tmp_path):
+    """A url is added to what Windows PowerShell wrote."""
+    file = tmp_path / "data" / "config.toml"
+    file.parent.mkdir()
+    file.write_bytes("threads = 8\r\n".encode("utf-16"))
+    words = ["init", "--password-stdin", "--url", "https://scim.example.org"]
+    assert run(*words, input=PASSWORD).exit_code == 0
+    assert read_config(file.parent) == {"url": "https://scim.example.org", "threads": 8}
+
+
+def test_csv_keeps_its_line_ends_on_windows(ready, tmp_path, monkeypatch):
+    """A text stream of Windows makes CR CR LF of CR LF, so the bytes are written past it."""
+    translating = io.TextIOWrapper(io.BytesIO(), newline="\r\n")
+    monkeypatch.setattr(sys, "stdout", translating)
+    main(["export", "--format", "csv"], standalone_mode=False)
+    found = translating.buffer.getvalue()
+    assert found.endswith(b"\r\n")
+    assert b"\r\r\n" not in found
+    with private(str(tmp_path / "people.csv")) as file:
+        file.write(found)
+    assert (tmp_path / "people.csv").read_bytes() == found

@@ -124,10 +124,8 @@ WRONG = {
     "log-format = 'text'\nlog_format = 'json'": ("log-format", "twice", "underscore"),
     "listen = [": ("cannot be read", "Invalid value", "end of document"),
     'tls-cert = "C:\\certs"': ("cannot be read", "line 1", "column"),
-    b"\xef\xbb\xbfthreads = 4": ("byte order mark", "UTF-8", "without"),
-    "\ufeffthreads = 4".encode("utf-16-le"): ("UTF-16", "UTF-8", "without"),
-    "threads = 4".encode("utf-16-be"): ("UTF-16", "UTF-8", "without"),
-    b"url = 'https://\xe9.example'": ("not in UTF-8", "UTF-8", "without"),
+    "threads = 4".encode("utf-16-be"): ("not in UTF-8", "save it as UTF-8"),
+    b"url = 'https://\xe9.example'": ("not in UTF-8", "save it as UTF-8"),
 }
 
 
@@ -288,3 +286,10 @@ def test_a_user_without_a_home(monkeypatch):
     monkeypatch.setattr(config, "UNIT", Path("/none"))
     with pytest.raises(UserError, match="--data-dir"):
         config.default_data_dir()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_as_windows_tools_write_it(tmp_path, write, encoding):
+    """With a byte order mark or without one."""
+    write("# Zürich\r\nthreads = 8\r\n".encode(encoding))
+    assert read_config(tmp_path) == {"threads": 8}
