@@ -1,14 +1,20 @@
 """The addresses to listen on."""
 
-import os
+import errno
 import socket
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from promapp_lite import addresses
 from promapp_lite.config import PORTS, Settings, listen_url
 from promapp_lite.errors import UserError
 from promapp_lite.server.limits import BACKLOG
+
+REASONS = {  # Windows has other numbers for these, which os.strerror does not know
+    errno.EADDRINUSE: "another program uses it; stop that program, or use --listen",
+    errno.EADDRNOTAVAIL: "this machine does not have that address",
+    errno.EACCES: "the system reserves this port; choose another with --listen",
+}
 
 
 class Listener(NamedTuple):
@@ -36,10 +42,30 @@ class Listener(NamedTuple):
         """A listening socket; UserError where the address is taken or not this machine's."""
         try:
             family, *_, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-            return socket.create_server(address, family=family, backlog=BACKLOG)
+            return listening(family, address)
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            why = REASONS.get(error.errno or 0, error.strerror)
             raise UserError(f"Cannot listen on {self.host} port {self.port}: {why}.") from None
+
+
+def listening(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+    """A socket that listens, and shares its address with no other program; OSError where it cannot.
+
+    On Windows any program could take the port over, unless it is held exclusively:
+    https://learn.microsoft.com/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
+    Elsewhere SO_REUSEADDR only lets a restart follow at once.
+    """
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR), 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def listeners(settings: Settings) -> list[Listener]:

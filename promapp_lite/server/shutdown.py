@@ -9,7 +9,7 @@ log = logging.getLogger("promapp_lite")
 
 
 class ShutdownSignal:
-    """The handler of SIGTERM and Ctrl-C: ends the main loop; running requests finish.
+    """The handler of SIGTERM, Ctrl-C and Ctrl-Break: ends the main loop; running requests finish.
 
     `requested` outlives an exception that CPython drops, as it does with one raised in a finalizer.
     """
@@ -21,13 +21,15 @@ class ShutdownSignal:
         raise SystemExit(0)
 
     def install(self) -> None:
-        """Take SIGTERM and Ctrl-C in this process and those it forks; only the main thread can say so.
+        """Take these signals in this process and those it forks; only the main thread can say so.
 
         SIGHUP stops it too where a terminal is closed; elsewhere it is the wish to read files anew, which
         happens by itself. Under nohup it stays ignored.
         """
         signal.signal(signal.SIGTERM, self)
         signal.signal(signal.SIGINT, self)
+        if ctrl_break := getattr(signal, "SIGBREAK", None):  # only Windows has it
+            signal.signal(ctrl_break, self)
         hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
         if hang_up and signal.getsignal(hang_up) is not signal.SIG_IGN:
             signal.signal(hang_up, self if in_terminal() else go_on)

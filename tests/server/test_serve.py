@@ -1,6 +1,7 @@
 """The server on the wire: strict HTTP, its own refusals as SCIM errors, an orderly end."""
 
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from helpers import ROOT, free_port, wait_for
 from promapp_lite.config import Settings, usual_processes
 from promapp_lite.errors import UserError
 from promapp_lite.server.listeners import Listener, listeners
+from promapp_lite.server.shutdown import ShutdownSignal
 from promapp_lite.store import opening
 from promapp_lite.store.access import admins, tokens
 
@@ -304,10 +306,50 @@ def test_listeners(tmp_path):
 
 
 def test_a_taken_port(server):
-    """It says which, in one line."""
+    """It says which and why, in one line."""
     address = urlsplit(server.url)
-    with pytest.raises(UserError, match=str(address.port)):
+    with pytest.raises(UserError, match=f"port {address.port}: another program uses it"):
         Listener("http", address.hostname, address.port).bind()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [("EADDRINUSE", "another program"), ("EADDRNOTAVAIL", "this machine"), ("EACCES", "reserves")],
+)
+def test_why_it_cannot_listen(monkeypatch, number, told):
+    """In words of ours: on Windows the text of these numbers is "Unknown error"."""
+
+    def refuse(*_):
+        raise OSError(getattr(errno, number), "Unknown error")
+
+    monkeypatch.setattr("promapp_lite.server.listeners.listening", refuse)
+    with pytest.raises(UserError, match=told):
+        Listener("http", "127.0.0.1", 1).bind()
+
+
+def test_a_port_is_held_exclusively_on_windows(monkeypatch):
+    """There SO_REUSEADDR lets two programs share a port, and SO_EXCLUSIVEADDRUSE keeps others off."""
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    with Listener("http", "127.0.0.1", free_port()).bind() as sock:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGBREAK"])
+def test_signals_that_stop_the_service(monkeypatch, name):
+    """Ctrl-Break as well, and the closing of the window, which reaches a program of Windows as that."""
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    taken = ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP")
+    before = {each: signal.getsignal(getattr(signal, each)) for each in taken}
+    stop = ShutdownSignal()
+    try:
+        stop.install()
+        with pytest.raises(SystemExit):
+            signal.raise_signal(getattr(signal, name))
+    finally:
+        for each, handler in before.items():
+            signal.signal(getattr(signal, each), handler)
+    assert stop.requested
 
 
 def test_an_answer_is_one_packet(app, open_listeners, store, token):
