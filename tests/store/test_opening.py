@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 from helpers import ROOT
@@ -13,6 +13,7 @@ from peewee import SqliteDatabase
 
 from promapp_lite.errors import UserError
 from promapp_lite.store import models, opening
+from promapp_lite.store.engine import sqlite
 
 
 @pytest.fixture
@@ -179,3 +180,27 @@ def test_a_second_server_is_refused(folder):
         owner.kill()
         owner.wait(10)
     opening.serving_lock(folder).release()
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        (PureWindowsPath(r"\\nas\backups\a b.db"), "file:////nas/backups/a%20b.db?mode=ro"),
+        (PureWindowsPath(r"C:\data\a#b.db"), "file:///C:/data/a%23b.db?mode=ro"),
+        (PurePosixPath("/srv/a?b.db"), "file:///srv/a%3Fb.db?mode=ro"),
+    ],
+)
+def test_how_a_file_is_named_to_sqlite(path, address):
+    """Of a network share too: SQLite takes no server in a URI."""
+    assert sqlite.uri(path, "ro") == address
+
+
+def test_sqlite_opens_a_path_that_begins_as_a_share_does(folder):
+    """Four slashes are two in the path; file://server/… is refused."""
+    file = folder / opening.DATABASE
+    address = sqlite.uri(PurePosixPath(f"/{file}"), "ro")
+    assert address.startswith("file:////")
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
+        assert opened.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    with pytest.raises(sqlite3.OperationalError, match="authority"):
+        sqlite3.connect("file://server/share/a.db?mode=ro", uri=True)

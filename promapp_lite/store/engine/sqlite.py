@@ -1,10 +1,11 @@
 """SQLite: its connections, its files, and its words for what engines write in their own way (`dialect`)."""
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from weakref import WeakSet
 
@@ -48,7 +49,7 @@ class Database(SqliteDatabase):
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.connections: WeakSet[Connection] = WeakSet()
-        place = f"{path.resolve().as_uri()}?mode=rw"  # a file that has gone is not made anew, empty
+        place = uri(path.resolve(), "rw")  # a file that has gone is not made anew, empty
         super().__init__(place, uri=True, factory=Connection, check_same_thread=False, **options)
 
     def _connect(self) -> Connection:
@@ -70,15 +71,23 @@ def connect(path: Path, **options: Any) -> Database:
     return database
 
 
+def uri(file: PurePath, mode: str) -> str:
+    """How SQLite is asked to open a file: `ro`, `rw`, or `rwc`, which also creates it.
+
+    It takes no server in a URI (https://sqlite.org/uri.html), so that of a network share goes into the path.
+    """
+    return f"{re.sub('^file://(?=[^/])', 'file:////', file.as_uri())}?mode={mode}"
+
+
 def read_only(file: Path) -> SqliteDatabase:
     """The database in a file, which is only read."""
-    return with_functions(SqliteDatabase(f"{file.resolve().as_uri()}?mode=ro", uri=True))
+    return with_functions(SqliteDatabase(uri(file.resolve(), "ro"), uri=True))
 
 
 def offline(file: Path) -> SqliteDatabase:
     """The database in a file that nobody else has open: quick, and not durable before it is synced."""
     pragmas = {"journal_mode": "off", "synchronous": "off"}
-    return with_functions(SqliteDatabase(file.resolve().as_uri(), uri=True, pragmas=pragmas))
+    return with_functions(SqliteDatabase(uri(file.resolve(), "rwc"), uri=True, pragmas=pragmas))
 
 
 def with_functions(database: SqliteDatabase) -> SqliteDatabase:
@@ -126,7 +135,7 @@ def copy_rows(source: Path, target: SqliteDatabase, left_out: str) -> None:
     Nothing else comes along: a trigger or view in a backup would act on the service's behalf.
     """
     own = tables(target)
-    target.attach(f"{source.resolve().as_uri()}?mode=ro", "source")
+    target.attach(uri(source.resolve(), "ro"), "source")
     for kind, name in foreign(target, own):
         raise DatabaseError(f"it holds the {kind} {name!r}, which no backup of promapp-lite has")
     with target.atomic():
