@@ -55,6 +55,7 @@ def bulk() -> Response:
 def patches(operation: Any) -> int:
     """How many operations of PATCH are in an operation, those without a path counted by their keys."""
     data = member_of(operation, "data") if isinstance(operation, dict) else None
+    data = patch_body(data)
     sent = member_of(data, "operations") if isinstance(data, dict) else None
     values = (
         [member_of(each, "value") for each in sent if isinstance(each, dict)]
@@ -62,6 +63,11 @@ def patches(operation: Any) -> int:
         else []
     )
     return sum(max(1, len(value)) if isinstance(value, dict) else 1 for value in values)
+
+
+def patch_body(data: Any) -> Any:
+    """The body of a PATCH; RFC 7644 §3.7.3 shows its operations also as a bare list."""
+    return {"Operations": data} if isinstance(data, list) else data
 
 
 def carry_out(api: Api, operation: Any, made: dict[str, str]) -> dict[str, Any]:
@@ -98,6 +104,8 @@ def act(api: Api, operation: Any, made: dict[str, str], answer: dict[str, Any]) 
     if id:
         answer["location"] = location(kind, api.base, id)
     api.caller.method, api.caller.path = method, str(path)[:500]
+    if method == "PATCH":
+        data = patch_body(data)
     status, write = METHODS[method]
     row = write(api, kind, id, resolved(data, made), version_of(version))
     if method == "POST" and row is not None:

@@ -5,7 +5,8 @@ operand, sent) and ("value_path", path, tree) for `emails[type eq "work"]`, wher
 sub-attributes. An operand is text (folded where case does not count), a bool or a number; `sent`
 is the same as it was written.
 
-Beyond the RFC, as Entra sends it: `emails[type eq "work"].value eq "x"`, unquoted words as values.
+Beyond the RFC, as Entra sends it: `emails[type eq "work"].value eq "x"`, unquoted words as values,
+and apostrophes for quotes.
 """
 
 import json
@@ -26,6 +27,7 @@ from promapp_lite.text import fold
 TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>"(?:[^"\\]|\\.)*")
+      | '(?P<apostrophes>[^']*)'(?=[\s()\[\]]|$)
       | (?P<mark>[()\[\]])
       | (?P<word>[^\s()\[\]"]+)
     )""",
@@ -100,7 +102,10 @@ class Parser:
             match = TOKEN.match(text, end)
             if match is None:
                 raise refuse("filter_text", text=text[end : end + 40])
-            yield str(match.lastgroup), match[str(match.lastgroup)]
+            if match["apostrophes"] is not None:
+                yield "string", json.dumps(match["apostrophes"])
+            else:
+                yield str(match.lastgroup), match[str(match.lastgroup)]
             end = match.end()
 
     def parse(self) -> Tree:
@@ -186,8 +191,6 @@ class Parser:
         self.position += 1
         if kind == "string":
             return self.unquote(text)
-        if len(text) > 1 and text[0] == text[-1] == "'":
-            return text[1:-1]  # no JSON, but meant as a text by all who write it
         return Unquoted(text)
 
     def unquote(self, text: str) -> str:

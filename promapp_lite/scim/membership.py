@@ -12,13 +12,11 @@ from promapp_lite.scim import limits
 from promapp_lite.scim.patch import Operation
 from promapp_lite.scim.refusals import refuse
 
-ID = re.compile(rf"[\w.~:@+-]{{1,{limits.MEMBER_ID}}}", re.ASCII)  # of any service; ours are UUIDs
+ID = re.compile(r"[\w.~@:+-]+", re.ASCII)
 
 
 class MembershipChange(NamedTuple):
     """`add`, `remove` or `set` to these ids, or `remove` those that a filter over members chooses.
-
-    `swap` takes the first id out, which has to be a member, and adds the others.
 
     `names` holds the `display` of those that were sent with one.
     """
@@ -27,6 +25,7 @@ class MembershipChange(NamedTuple):
     ids: tuple[str, ...] = ()
     tree: filters.Tree | None = None
     names: Mapping[str, str] = {}
+    must: bool = False  # one that moves nobody is 400 noTarget
 
 
 def split(operations: list[Operation]) -> tuple[list[Operation], list[MembershipChange]]:
@@ -64,18 +63,20 @@ def filtered(operation: Operation, named: tuple[str, ...]) -> list[MembershipCha
     """`members[value eq "…"]`: the id in the path is the one added, removed or replaced."""
     tree = operation.tree
     assert tree is not None  # noqa: S101
+    if operation.path.sub is not None:
+        raise refuse("immutable_member")
     if filters.names(tree, "$ref"):
         raise refuse("member_filter")
     by_id = tree[0] == "eq" and tree[1].leaf.name == "value"
-    if operation.path.sub is not None and not (by_id and named == (tree[2],)):
-        raise refuse("member_immutable")
     if operation.op == "remove":
         return [MembershipChange("remove", (tree[2],))] if by_id else [MembershipChange("remove", tree=tree)]
     if not by_id:
         raise refuse("member_without_id")
-    if operation.op == "add" or not named:
-        return [MembershipChange("add", (tree[2], *named))]
-    return [MembershipChange("swap", (tree[2], *named), names=names_of(operation.value))]
+    held = (id_of(tree[2]),)
+    names = names_of(operation.value)
+    if operation.op == "add":
+        return [MembershipChange("add", (*held, *named), names=names)]
+    return [MembershipChange("remove", held, must=True), MembershipChange("add", named or held, names=names)]
 
 
 def ids_of(value: Any) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ def ids_of(value: Any) -> tuple[str, ...]:
 def id_of(sent: Any) -> str:
     if isinstance(sent, dict):
         sent = part_of(sent, "value")
-    if not isinstance(sent, str) or not ID.fullmatch(sent):
+    if not isinstance(sent, str) or len(sent) > limits.MEMBER_ID or not ID.fullmatch(sent):
         raise refuse("wrong_member", most=limits.MEMBER_ID)
     return sent
 

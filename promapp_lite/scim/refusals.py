@@ -321,7 +321,8 @@ REFUSALS = {
     "wrong_member": Refusal(
         400,
         "invalidValue",
-        "A member needs a value: the id of a user or group, 1 to {most} letters, digits and . _ ~ : @ + -.",
+        "A member needs a value: the id of a user or group, 1 to {most} letters, digits or . _ ~ @ : + -, "
+        "without blanks.",
         *MEMBERS,
     ),
     "document_too_large": Refusal(400, "invalidValue", "The {kind} would be larger than {most} MiB.", *LONG),
@@ -329,7 +330,7 @@ REFUSALS = {
     "no_operations": Refusal(
         400,
         "invalidSyntax",
-        "A {request} body needs a list named Operations with at least one operation.",
+        "A {request} body needs a list of operations named Operations.",
         *FOREIGN,
     ),
     "too_many_operations": Refusal(
@@ -349,16 +350,9 @@ REFUSALS = {
     "required_removed": Refusal(
         400,
         "mutability",
-        "{path} is required and cannot be removed.",
-        "{path} is required, so it can be changed but not removed.",
-        f"In {MAPPING} check the source attribute of {{path}}: it must never be empty.",
-    ),
-    "member_immutable": Refusal(
-        400,
-        "mutability",
-        "The value of a member cannot be changed: remove the member and add the other one.",
-        "A member's id is what the membership is; it is added or removed as a whole.",
-        f"In {MAPPING} use the target attribute members, without a part behind it.",
+        "{attribute} is required and cannot be removed; replace it with another value.",
+        "The mapping sent a removal of {attribute}, which everyone has to have here.",
+        f"In {MAPPING} check the source attribute of {{attribute}}: it is empty for this object.",
     ),
     "extension_not_object": Refusal(
         400, "invalidValue", "{urn} must be an object with the attributes of that extension.", *SCHEMA
@@ -404,6 +398,12 @@ REFUSALS = {
     ),
     "member_filter": Refusal(
         400, "invalidPath", "A filter over members may use value, type and display only.", *MEMBERS
+    ),
+    "immutable_member": Refusal(
+        400,
+        "mutability",
+        "The value of a member cannot be changed: remove the member and add another.",
+        *MEMBERS,
     ),
     "member_without_id": Refusal(400, "noTarget", "Members are added by id, not by a filter.", *MEMBERS),
     "too_many_members": Refusal(

@@ -1,6 +1,7 @@
 """The resource types with their schemas, and how a path finds its attribute (RFC 7643 §6, RFC 7644 §3.10)."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -123,6 +124,33 @@ def resolve(kind: ResourceType, path: str) -> Path:
     if len(names) > 1 and not (attribute.complex or attribute.undeclared):
         raise refuse("no_sub_attributes", attribute=attribute.name, name=names[1])
     return Path(found, attribute, attribute.sub(names[1]) if len(names) > 1 else None)
+
+
+def resolve_among(known: Callable[[str], str | None], text: str) -> Path | None:
+    """The path in `[URN:]attribute[.sub]` whose URN is `known`, the longest there is; None where none is.
+
+    The URN of an extension may end in anything, so its form does not tell where the attribute begins.
+    """
+    last = max(text.rfind(":"), text.rfind("."))
+    ends = [len(text), last]
+    if text[last] == ".":
+        ends.append(max(text.rfind(":", 0, last), text.rfind(".", 0, last)))
+    for end in ends:
+        urn, rest = known(text[:end]), text[end + 1 :]
+        if urn is not None:
+            return undeclared_path(urn, rest)
+    return None
+
+
+def undeclared_path(urn: str, rest: str) -> Path:
+    """What `attribute[.sub]` names in an extension that no table has; the whole of it where it is empty."""
+    if not rest:
+        return Path(urn, None)
+    names = rest.split(".")
+    if len(names) > 2 or not all(NAME_RULE.fullmatch(name) for name in names):
+        raise refuse("not_attribute_path", path=f"{urn}:{rest}")
+    attribute = undeclared(names[0])
+    return Path(urn, attribute, attribute.sub(names[1]) if len(names) > 1 else None)
 
 
 def lookup(kind: ResourceType, urn: str | None, name: str, qualified: bool) -> tuple[str | None, Attribute]:

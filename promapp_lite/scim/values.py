@@ -14,7 +14,7 @@ from promapp_lite.scim.schema import Attribute
 
 BOOLEANS = {"true": True, "false": False}
 LIMITED = {"userName": limits.NAME, "externalId": limits.NAME}
-LABELS = {"type", "primary", "display"}  # sub-attributes that do not make a value on their own
+LABELS = {"type", "primary", "display", "$ref"}  # sub-attributes that do not make a value on their own
 SHOWN = 80  # characters of a value of the wrong type that the error shows
 
 
@@ -71,7 +71,6 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
             raise refuse("not_object", attribute=attribute.name, value=shown(attribute, value))
         value = {"value": value}
     found: dict[str, Any] = {}
-    empty = False  # its `value` was sent as null or "": a type or primary alone is no value
     for name, item in value.items():
         sub = attribute.sub(name)
         if sub.mutability == "readOnly":
@@ -81,9 +80,10 @@ def element(attribute: Attribute, value: Any) -> dict[str, Any] | None:
         kept = coerce(sub, item)
         if kept is not None:
             found[sub.name] = kept
-        elif sub.name == "value" and attribute.multi_valued:
-            empty = True
-    return None if empty and not found.keys() - LABELS else found or None
+    emptied = "value" in attribute.by_name and "value" not in found
+    if emptied and not found.keys() - LABELS and any(name.lower() == "value" for name in value):
+        return None  # the value sent as null is what it was: `{type: "mobile", value: null}` is no number
+    return found or None
 
 
 def as_text(attribute: Attribute, value: Any) -> str:
@@ -121,7 +121,6 @@ SIMPLE: dict[str, Callable[[Attribute, Any], Any]] = {
     "binary": as_text,
     "boolean": as_boolean,
     "dateTime": as_moment,
-    "any": lambda attribute, value: value,
 }
 
 

@@ -752,3 +752,33 @@ def test_service_provider_config_needs_no_token(app, send):
     assert client.get("/api/scim/Schemas").status_code == 401
     assert client.post("/api/scim/ServiceProviderConfig", json={}).status_code == 401
     assert refused(send("GET", "/ServiceProviderConfig?filter=x"), 403)
+
+
+BARE = [
+    ([{"op": "replace", "path": "title", "value": "x"}], "200"),
+    ([{"op": "add", "value": {"title": "x"}}, {"op": "Add", "path": "nickName", "value": "n"}], "200"),
+    ([{"op": "replace", "path": "title", "value": "x"}, {"op": "remove", "path": "password"}], "200"),
+    (
+        [{"op": "replace", "path": "password", "value": "secret-1"}, {"op": "add", "value": {"title": "x"}}],
+        "200",
+    ),
+    ([], "200"),
+    ([{"op": "replace", "path": "id", "value": "x"}], "400"),
+    ([{"op": "move"}], "400"),
+    (["x"], "400"),
+    ([[]], "400"),
+    ([{"op": "add", "path": "title", "value": "x"}] * 1001, "400"),
+]
+
+
+@pytest.mark.parametrize(("data", "status"), BARE)
+def test_bulk_bare_operations(send, data, status):
+    """The operations of a PATCH in a bulk request may stand alone, as in the example of RFC 7644 §3.7.3."""
+    results = []
+    for number, body in enumerate((data, {"Operations": data})):
+        user = send("POST", "/Users", {"userName": f"u{number}"}).json["id"]
+        (done,) = bulk(send, ("PATCH", f"/Users/{user}", body, {})).json["Operations"]
+        found = send("GET", f"/Users/{user}").json
+        results.append((done["status"], found.get("title"), found.get("nickName")))
+    assert results[0] == results[1]
+    assert results[0][0] == status

@@ -57,6 +57,16 @@ def theirs(document, operations, policy=AS_ENTRA):
     return tidy(user.model_dump())
 
 
+def doubles(document):
+    """How many values of its lists differ from one before them in `primary` only, or not at all."""
+    count = 0
+    for values in document.values() if isinstance(document, dict) else ():
+        if isinstance(values, list) and all(isinstance(each, dict) for each in values):
+            bare = [{name: item for name, item in each.items() if name != "primary"} for each in values]
+            count += sum(each in bare[:number] for number, each in enumerate(bare))
+    return count
+
+
 def tidy(value):
     """The value without empty parts; `schemas` in order, as both write it after their own fashion."""
     if isinstance(value, dict):

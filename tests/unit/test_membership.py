@@ -32,8 +32,10 @@ STEPS = [
     (("replace", "members", None), [("set", ())]),
     (("replace", None, {"members": [A], "displayName": "g"}), [("set", ("a",))]),
     (("replace", None, {"displayName": "g"}), []),
-    (("replace", 'members[value eq "a"]', [B]), [("swap", ("a", "b"))]),
-    (("replace", 'members[value eq "a"].value', "a"), [("swap", ("a", "a"))]),
+    (("replace", 'members[value eq "a"]', [B]), [("remove", ("a",)), ("add", ("b",))]),
+    (("replace", 'members[value eq "a"]'), [("remove", ("a",)), ("add", ("a",))]),
+    (("add", "members", ["Babs.J", "u+1@x:7", "a~b_c-d"]), [("add", ("Babs.J", "u+1@x:7", "a~b_c-d"))]),
+    (("add", "members", ["x" * 64]), [("add", ("x" * 64,))]),
     # remove: with values only those, without any all (RFC 7644 §3.5.2.2)
     (("remove", "members", [A]), [("remove", ("a",))]),
     (("Remove", "members", A), [("remove", ("a",))]),
@@ -99,17 +101,24 @@ REFUSED = [
     (MEMBER, ("add", "members", [{}])),
     (MEMBER, ("add", "members", [{"value": None}])),
     (MEMBER, ("add", "members", [{"value": ""}])),
-    (MEMBER, ("add", "members", [{"value": "x" * 256}])),
-    (MEMBER, ("add", "members", [["a"]])),
-    (MEMBER, ("remove", "members", [{"display": "Ada"}])),
-    (MEMBER, ("add", "members")),
-    (MEMBER, ("add", "members", [{"value": "x" * 129}])),
-    (MEMBER, ("add", "members", ["a b"])),
-    (MEMBER, ("add", "members", ["[a]"])),
-    (MEMBER, ("replace", "members", "a,b")),
+    (MEMBER, ("add", "members", [{"value": "x" * 65}])),
+    (MEMBER, ("add", "members", [{"value": "x" * 255}])),
+    *((MEMBER, ("add", "members", [{"value": f"a{bad}b"}])) for bad in "[](){} \n\t\"'/\\,;%é\u200b"),
+    (MEMBER, ("add", "members", [" a"])),
+    (MEMBER, ("replace", "members", ["a", "b\n"])),
+    (MEMBER, ("add", "members.value", "a b")),
+    (MEMBER, ("add", None, {"members": [{"value": "[a]"}]})),
+    (MEMBER, ("add", 'members[value eq "a b"]')),
+    (MEMBER, ("replace", 'members[value eq "a"]', [{"value": "b]"}])),
     ("mutability", ("replace", 'members[value eq "a"].value', "b")),
     ("mutability", ("add", 'members[value eq "a"].value', "b")),
     ("mutability", ("remove", 'members[value eq "a"].value')),
+    ("mutability", ("replace", 'MEMBERS[VALUE eq "a"].VALUE', "b")),
+    ("mutability", ("replace", 'members[type eq "User"].value', "b")),
+    ("mutability", ("replace", f'{GROUP}:members[value eq "a"].value', "b")),
+    (MEMBER, ("add", "members", [["a"]])),
+    (MEMBER, ("remove", "members", [{"display": "Ada"}])),
+    (MEMBER, ("add", "members")),
     ("invalidPath", ("add", "members.display", "x")),
     ("invalidPath", ("replace", 'members[value eq "a"].display', "x")),
     ("invalidPath", ("remove", 'members[$ref eq "a"]')),
@@ -138,3 +147,36 @@ def test_filters_limit(number):
         return
     with pytest.raises(ScimError, match="At most 20 filters"):
         steps(*by_type)
+
+
+REPLACED = [
+    ("b", {"value": "c"}, ["a", "c"]),
+    ("b", [{"value": "c", "display": "C"}], ["a", "c"]),
+    ("b", "c", ["a", "c"]),
+    ("b", {"value": "b"}, ["a", "b"]),
+    ("b", None, ["a", "b"]),
+    ("z", {"value": "c"}, None),
+    ("z", {"value": "a"}, None),
+    ("z", {"value": "z"}, None),
+    ("z", None, None),
+    ("B", "c", None),
+]
+
+
+@pytest.mark.parametrize(("named", "value", "wanted"), REPLACED)
+def test_replace_one(send, named, value, wanted):
+    """Who is replaced has to be a member; otherwise 400 noTarget, and the group is as before."""
+    members = [{"value": "a"}, {"value": "b"}]
+    group = send("POST", "/Groups", {"displayName": "g", "members": members}).json["id"]
+    sent = [
+        {"op": "add", "path": "members", "value": "d"},
+        {"op": "remove", "path": "members", "value": "d"},
+        {"op": "replace", "path": f'members[value eq "{named}"]', "value": value},
+    ]
+    answer = send("PATCH", f"/Groups/{group}", {"Operations": sent})
+    if wanted is None:
+        assert (answer.status, answer.json["scimType"]) == (400, "noTarget")
+    else:
+        assert answer.status == 204
+    held = [each["value"] for each in send("GET", f"/Groups/{group}").json["members"]]
+    assert held == (wanted or ["a", "b"])

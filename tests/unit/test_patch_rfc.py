@@ -257,6 +257,11 @@ TABLE_9 = [
     ("invalidValue", op("add", 'emails[type eq "work"].value', ["a", "b"])),
     ("invalidValue", op("add", "emails", [{"value": "a", "primary": True}, {"value": "b", "primary": True}])),
     ("mutability", op("remove", "userName")),
+    ("mutability", op("Remove", "USERNAME", "ada")),
+    ("mutability", op("remove", f"{USER}:userName")),
+    ("mutability", op("remove", f"{USER}:userName", [{"value": "ada"}])),
+    ("invalidValue", op("replace", "userName", None)),
+    ("invalidValue", op("add", None, {"userName": ""})),
     ("invalidValue", op("replace", "userName", "")),
     ("invalidValue", op("add", ENTERPRISE, "x")),
 ]  # fmt: skip
@@ -291,6 +296,30 @@ def test_schemas(schemas):
     """Which URNs stand in schemas is the client's affair; letter case of members does not count."""
     body = {"OPERATIONS": [{"OP": "Add", "Path": "title", "VALUE": "x"}], "Schemas": schemas}
     assert len(patch.parse(USERS, body)) == 1
+
+
+@pytest.mark.parametrize("schemas", [None, [], [PATCH_URN]])
+def test_no_operations(send, schemas):
+    """An empty list changes nothing, not even the version; Microsoft's validator sends it."""
+    body = {"schemas": schemas, "Operations": []}
+    user = send("POST", "/Users", {"userName": "ada"}).json
+    answer = send("PATCH", f"/Users/{user['id']}", body)
+    assert (answer.status, answer.json) == (200, user)
+    group = send("POST", "/Groups", {"displayName": "g"}).json
+    assert send("PATCH", f"/Groups/{group['id']}", body).status == 204
+    assert send("GET", f"/Groups/{group['id']}").json["meta"] == group["meta"]
+    assert send("PATCH", "/Users/none", body).status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["displayName", "DISPLAYNAME", "urn:ietf:params:scim:schemas:core:2.0:Group:displayName"]
+)
+def test_required_of_a_group(send, path):
+    """The name of a group cannot be removed either; an optional attribute of that name can."""
+    group = send("POST", "/Groups", {"displayName": "g"}).json["id"]
+    answer = send("PATCH", f"/Groups/{group}", {"Operations": [op("remove", path)]})
+    assert (answer.status, answer.json["scimType"]) == (400, "mutability")
+    assert run({"displayName": "x"}, op("remove", "displayName")) == {}
 
 
 P = {"type": "other", "value": "p@x", "primary": True}

@@ -106,10 +106,10 @@ def take(store: Store, id: str, steps: Iterable[MembershipChange]) -> list[dict[
     for step in steps:
         for act, statement, values in moves(step):
             moved = [member for (member,) in store.rows(statement, group_id=id, **values)]
+            if step.must and not moved:
+                raise refuse("no_match", attribute="members")
             if moved:
                 changes.append(journal.members(act, moved))
-            elif step.act == "swap" and act == "remove":
-                raise refuse("no_match", attribute="members")
     return changes
 
 
@@ -118,12 +118,6 @@ def moves(step: MembershipChange) -> list[tuple[str, Statement, dict[str, Any]]]
     if step.tree is not None:
         chosen = IN_GROUP.where(Condition(GROUPS).build(step.tree, of_member))
         return [("remove", Statement(chosen), params(step.tree))]
-    if step.act == "swap":
-        gone, others = (
-            step._replace(act="remove", ids=step.ids[:1]),
-            step._replace(act="add", ids=step.ids[1:]),
-        )
-        return moves(gone) + moves(others)
     values = {"ids": jsonio.dumps(step.ids)}
     if step.names:
         values["pairs"] = jsonio.dumps([(id, step.names.get(id)) for id in step.ids])
