@@ -1,6 +1,9 @@
 """Shared by all commands: errors, help examples, tables, and opening the data."""
 
+import contextlib
 import errno
+import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,22 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as refusal:
-            raise click.ClickException(str(refusal)) from None
+            told = str(refusal)
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise
-            raise click.ClickException(f"The output could not be written: {error.strerror}.") from None
+            told = f"The output could not be written: {error.strerror}."
+        drop_output()
+        raise click.ClickException(told)
+
+
+def drop_output() -> None:
+    """Drop what cannot be written of the output: Python would fail at its end once more, with code 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def example(line: str) -> str:

@@ -85,14 +85,14 @@ def test_members_as_shown(send):
     ada = made(send, "/Users", userName="ada", displayName="Ada")["id"]
     eva = made(send, "/Users", userName="eva")["id"]
     inner = made(send, "/Groups", displayName="Inner")["id"]
-    sent = [{"value": ada, "display": "Countess"}, {"value": eva}, {"value": inner}, {"value": 'no"body'}]
+    sent = [{"value": ada, "display": "Countess"}, {"value": eva}, {"value": inner}, {"value": "nobody"}]
     outer = made(send, "/Groups", displayName="Outer", members=[*sent, {"value": "z", "display": "Zed"}])
     base = outer["meta"]["location"].removesuffix(f"/Groups/{outer['id']}")
     wanted = [
         {"value": ada, "$ref": f"{base}/Users/{ada}", "type": "User", "display": "Countess"},
         {"value": eva, "$ref": f"{base}/Users/{eva}", "type": "User", "display": "eva"},
         {"value": inner, "$ref": f"{base}/Groups/{inner}", "type": "Group", "display": "Inner"},
-        {"value": 'no"body'},
+        {"value": "nobody"},
         {"value": "z"},
     ]
     shown = send("GET", f"/Groups/{outer['id']}").json["members"]
