@@ -236,7 +236,10 @@ class Channel(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """A listener. It accepts every connection; beyond a limit it closes the one that is idle longest."""
+    """A listener. It accepts every connection; beyond a limit it closes the one that is idle longest.
+
+    Where all are being answered it refuses the new one.
+    """
 
     accepting = False
     connections = limits.CONNECTIONS  # at most in this process
@@ -267,27 +270,36 @@ class Server(TcpWSGIServer):
         sock, address = accepted
         with contextlib.suppress(OSError):
             self.set_socket_options(sock)
-        self.make_room(address[0])
+        if not self.make_room(address[0]):
+            sock.close()
+            return
         self.channel_class(self, sock, self.fix_addr(address), self.adj, map=self._map)
 
-    def make_room(self, host: str) -> None:
-        """Close the longest waiting connection of an address that has its share, or of the largest one."""
+    def make_room(self, host: str) -> bool:
+        """Close the longest waiting connection of an address that has its share, or of the largest one.
+
+        False where none waits: one connection more could be one more than the system can watch.
+        """
         every = [each for each in self._map.values() if isinstance(each, Channel)]
         if len(every) < min(self.connections, self.per_address):
-            return
+            return True
         counts = Counter(each.address for each in every)
         address = addresses.client(host)
         if counts[address] >= self.per_address and not trusts(self.exempt, host):
-            self.close_one(every, address)
-        elif len(every) >= self.connections:
-            self.close_one(every, counts.most_common(1)[0][0])
+            return self.close_one(every, address)
+        if len(every) >= self.connections:
+            return self.close_one(every, counts.most_common(1)[0][0])
+        return True
 
-    def close_one(self, every: list[Channel], address: str) -> None:
-        """Close the connection of an address that is idle longest and is not being answered."""
-        waiting = [each for each in every if each.address == address and not each.requests]
+    def close_one(self, every: list[Channel], address: str) -> bool:
+        """Close an address's connection that is idle longest and is not being answered; False without one."""
+        waiting = [
+            each for each in every if each.address == address and not (each.requests or each.will_close)
+        ]
         if waiting:
             min(waiting, key=attrgetter("touched")).will_close = True
             self.task_dispatcher.next_look = 0.0
+        return bool(waiting)
 
     def drain(self) -> bool:
         """While the process stops: accept who comes until the socket is shut, or for DRAIN_SECONDS.

@@ -185,3 +185,34 @@ def test_a_sandbox_that_forbids_more_descriptors(monkeypatch):
 
     monkeypatch.setattr(limits.resource, "setrlimit", forbidden)
     limits.raise_descriptors()
+
+
+class Held(channels.Channel):
+    """A connection in a server's map, without a socket."""
+
+    def __init__(self, requests):
+        self.address, self.requests, self.touched = "127.0.0.1", requests, 0.0
+
+
+@pytest.mark.parametrize("most", ["connections", "per_address"])
+def test_where_all_are_being_answered_the_next_is_refused(most):
+    """Otherwise waiting requests of one caller add up to more than Windows' select can watch, and it ends."""
+    server = channels.Server.__new__(channels.Server)
+    server.task_dispatcher = dispatcher.Dispatcher({})
+    server._map = {number: Held([object()]) for number in range(3)}
+    assert server.make_room("127.0.0.1")
+    setattr(server, most, 3)
+    assert not server.make_room("127.0.0.1")
+    server._map[3] = Held([])
+    assert server.make_room("127.0.0.1") and server._map[3].will_close
+    assert not server.make_room("127.0.0.1")  # that one makes room once only
+
+
+def test_a_refused_connection_is_closed(port, monkeypatch):
+    """Its client sees the end at once, and the others are answered."""
+    with open_line(port) as first:
+        assert answered(first)
+        monkeypatch.setattr(channels.Server, "make_room", lambda *_: False)
+        with open_line(port) as refused:
+            ended(refused)
+        assert answered(first)
