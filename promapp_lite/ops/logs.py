@@ -7,13 +7,17 @@ import sys
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import TextIO
 
 from promapp_lite import clock, jsonio
+from promapp_lite.errors import UserError
 from promapp_lite.store.engine import DB_ERRORS
 
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 MOST_LINES = 10_000  # that wait for a reader who is slow, or has stopped
+FILE_BYTES, FILES = 10_000_000, 9  # 100 MB of log files at most
 FLUSH_SECONDS = 2  # that the end of the process waits for such a reader
 
 
@@ -109,11 +113,20 @@ class BackgroundHandler(logging.Handler):
         self.idle.wait(FLUSH_SECONDS)
 
 
-def set_up(form: str) -> None:
-    """Write what happens to stderr in this format from now on."""
-    handler = BackgroundHandler(sys.stderr)
+def set_up(form: str, file: Path | None = None) -> None:
+    """Write what happens to stderr, or to a rolling file, in this format from now on."""
+    handler = BackgroundHandler(sys.stderr) if file is None else rolling(file)
     handler.setFormatter(Json() if form == "json" else Text(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def rolling(file: Path) -> logging.Handler:
+    """A file that is begun anew at FILE_BYTES, of which FILES older ones are kept; for one process alone."""
+    try:
+        file.parent.mkdir(exist_ok=True)
+        return RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}.") from None
 
 
 def leave_out_origins() -> None:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import threading
 from types import FrameType
 
 log = logging.getLogger("promapp_lite")
@@ -20,12 +21,18 @@ class ShutdownSignal:
         self.requested = True
         raise SystemExit(0)
 
+    def request(self) -> None:
+        """Ask for the end from another thread, as Windows' service manager does."""
+        self.requested = True
+
     def install(self) -> None:
         """Take these signals in this process and those it forks; only the main thread can say so.
 
         SIGHUP stops it too where a terminal is closed; elsewhere it is the wish to read files anew, which
         happens by itself. Under nohup it stays ignored.
         """
+        if threading.current_thread() is not threading.main_thread():
+            return  # a Windows service, which has no signals
         signal.signal(signal.SIGTERM, self)
         signal.signal(signal.SIGINT, self)
         if ctrl_break := getattr(signal, "SIGBREAK", None):  # only Windows has it

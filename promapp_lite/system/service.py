@@ -1,19 +1,18 @@
-"""The operating system starts the service: a systemd unit on Linux, a scheduled task on Windows."""
+"""The operating system starts the service: a systemd unit on Linux, a service on Windows."""
 
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from promapp_lite.config import UNIT
 from promapp_lite.errors import UserError
+from promapp_lite.system import frozen, winservice
+from promapp_lite.system.winservice import NAME
 
-NAME = "promapp-lite"
 HOMES = ("/home", "/root", "/run/user")
-LOCAL_SERVICE = "S-1-5-19"
 
 # The executable unpacks itself into TMPDIR: /tmp is cleaned every ten days, and may forbid programs.
 # What a program that writes one folder and listens on two ports has no need of is taken from it.
@@ -70,36 +69,22 @@ SystemCallErrorNumber=EPERM
 [Install]
 WantedBy=multi-user.target
 """
-TASK_TEXT = """\
-<?xml version="1.0" encoding="UTF-16"?>
-<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
-  <RegistrationInfo><Description>SCIM 2.0 endpoint for Azure AD provisioning</Description></RegistrationInfo>
-  <Triggers><BootTrigger><Enabled>true</Enabled></BootTrigger></Triggers>
-  <Principals><Principal id="Author"><UserId>{account}</UserId></Principal></Principals>
-  <Settings>
-    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>
-    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
-    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>
-    <ExecutionTimeLimit>PT0S</ExecutionTimeLimit>
-    <RestartOnFailure><Interval>PT1M</Interval><Count>999</Count></RestartOnFailure>
-  </Settings>
-  <Actions Context="Author">
-    <Exec><Command>{program}</Command><Arguments>{arguments}</Arguments></Exec>
-  </Actions>
-</Task>
-"""
 
 
 class Step(NamedTuple):
-    """One thing to do: a command to run, a file to write, or, where there is no text, to remove."""
+    """One thing to do: a command to run, a file to write (without a text: to remove), or an act in words."""
 
     words: tuple[str, ...] = ()
     file: Path | None = None
     text: str | None = None
     optional: bool = False
+    about: str = ""
+    act: Callable[[], None] | None = None
 
     def description(self) -> str:
         """What it is, for --dry-run."""
+        if self.act is not None:
+            return self.about
         if self.file is None:
             return f"run {shlex.join(self.words)}"
         if self.text is None:
@@ -109,12 +94,14 @@ class Step(NamedTuple):
     def do(self) -> None:
         """Do it; UserError where it fails."""
         try:
-            if self.file is None:
+            if self.act is not None:
+                self.act()
+            elif self.file is None:
                 subprocess.run(self.words, check=not self.optional)  # noqa: S603 (our own words)
             elif self.text is None:
                 self.file.unlink(missing_ok=True)
             else:
-                self.file.write_text(self.text, "utf-16" if self.file.suffix == ".xml" else "utf-8")
+                self.file.write_text(self.text, "utf-8")
         except subprocess.CalledProcessError as error:
             raise UserError(f"{shlex.join(self.words)} failed with exit code {error.returncode}.") from None
         except OSError as error:
@@ -148,24 +135,22 @@ def quoted(word: str) -> str:
     return f'"{plain}"' if any(letter in word for letter in " \t\"'\\;") else plain
 
 
-def task(words: Sequence[str]) -> str:
-    """The task that runs these words when Windows starts, as the account Local Service."""
-    return TASK_TEXT.format(
-        account=LOCAL_SERVICE,
-        program=escape(words[0]),
-        arguments=escape(subprocess.list2cmdline(words[1:])),
-    )
-
-
 def install(data: Path, ports: Sequence[int]) -> list[Step]:
     """What makes the service start with the system, and starts it."""
     if sys.platform == "win32":
-        file = data / "service.xml"
+        program = winservice.PROGRAM if frozen.unpacked() else Path(sys.executable)
+        line = subprocess.list2cmdline(
+            [str(program), *command(data)[1:-4], "service", "run", *command(data)[-2:]]
+        )
         return [
-            Step(file=file, text=task(command(data))),
-            Step(("icacls", str(data), "/grant", f"*{LOCAL_SERVICE}:(OI)(CI)M", "/t")),
-            Step(("schtasks", "/create", "/f", "/tn", NAME, "/xml", str(file))),
-            Step(("schtasks", "/run", "/tn", NAME)),
+            Step(about=f"stop the service {NAME}, if there is one", act=winservice.stop),
+            Step(about=f"copy the program to {program.parent}", act=winservice.lay),
+            Step(
+                about=f"register the service {NAME}, which runs\n  {line}\n{winservice.FACTS}",
+                act=lambda: winservice.register(line),
+            ),
+            Step(about=f"close {data} to all but {winservice.WHO}", act=lambda: winservice.close(data)),
+            Step(about=f"start the service {NAME}", act=winservice.start),
         ]
     return [
         Step(file=UNIT, text=unit(data, owner(data), command(data), ports)),
@@ -178,8 +163,8 @@ def uninstall() -> list[Step]:
     """What stops it and removes it from the system."""
     if sys.platform == "win32":
         return [
-            Step(("schtasks", "/end", "/tn", NAME), optional=True),
-            Step(("schtasks", "/delete", "/f", "/tn", NAME)),
+            Step(about=f"stop the service {NAME}", act=winservice.stop),
+            Step(about=f"remove the service {NAME} and {winservice.PROGRAM.parent}", act=winservice.remove),
         ]
     return [
         Step(("systemctl", "disable", "--now", NAME), optional=True),
@@ -191,7 +176,7 @@ def uninstall() -> list[Step]:
 def status() -> list[Step]:
     """What shows whether it runs."""
     if sys.platform == "win32":
-        return [Step(("schtasks", "/query", "/tn", NAME, "/v", "/fo", "list"))]
+        return [Step(about=f"look up the service {NAME}", act=winservice.tell)]
     return [Step(("systemctl", "--no-pager", "status", NAME))]
 
 

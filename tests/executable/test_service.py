@@ -1,10 +1,10 @@
 """service: what would be done is shown, systemd finds no fault with it, and what fails is told."""
 
+import logging
 import shlex
 import signal
 import subprocess
 import sys
-import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from helpers import free_port, needs, wait_for
 
 from promapp_lite.cli import main
 from promapp_lite.errors import UserError
+from promapp_lite.ops import logs
 from promapp_lite.store import opening
-from promapp_lite.system import service
+from promapp_lite.system import service, winservice
 
 WORDS = ["/opt/promapp-lite", "serve", "--no-browser", "--data-dir", "/srv/promapp lite"]
 
@@ -126,21 +127,41 @@ def test_the_executable_is_named(monkeypatch, tmp_path):
     assert service.command(tmp_path)[:2] == ["/opt/promapp-lite", "serve"]
 
 
-def test_the_task_of_windows(monkeypatch, tmp_path):
-    """A well-formed task at start, without a time limit, under an account without rights of its own."""
+def test_the_service_of_windows(monkeypatch, tmp_path):
+    """What install would do, in order: stopped before it is laid, closed before it starts."""
     monkeypatch.setattr(sys, "platform", "win32")
-    write, grant, create, begin = service.install(tmp_path / "a & b", [8443])
-    found = xml.fromstring(write.text.encode("utf-16"))  # noqa: S314 (our own)
-    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
-    assert found.find(".//t:BootTrigger", space) is not None
-    assert found.find(".//t:ExecutionTimeLimit", space).text == "PT0S"
-    assert found.find(".//t:UserId", space).text == service.LOCAL_SERVICE
-    assert "a & b" in found.find(".//t:Arguments", space).text
-    assert (grant.words[0], create.words[:2], begin.words[:2]) == (
-        "icacls", ("schtasks", "/create"), ("schtasks", "/run")
-    )  # fmt: skip
-    assert [step.words[1] for step in service.uninstall()] == ["/end", "/delete"]
-    assert service.status()[0].words[1] == "/query"
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", "/down load/promapp-lite.exe")
+    told = [step.description() for step in service.install(tmp_path / "a & b", [8443])]
+    assert [each.split()[0] for each in told] == ["stop", "copy", "register", "close", "start"]
+    assert f'"{sys.executable}" service run --data-dir "{tmp_path / "a & b"}"' in told[2]
+    assert winservice.ACCOUNT in told[2] and winservice.ACCOUNT in told[3]
+    monkeypatch.setattr(sys, "_MEIPASS", "/temp/_MEI1", raising=False)
+    assert f"{winservice.PROGRAM}" in service.install(tmp_path, [])[2].description()
+    assert [step.description().split()[0] for step in service.uninstall()] == ["stop", "remove"]
+    assert service.status()[0].description().startswith("look up")
+
+
+def test_the_sid_is_the_one_windows_gives():
+    """TrustedInstaller's, which is public, by the same rule."""
+    known = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+    assert winservice.sid("TrustedInstaller") == known
+    assert winservice.sid() in winservice.descriptor() and winservice.descriptor().startswith("D:P")
+
+
+def test_the_service_logs_to_a_file_that_rolls(monkeypatch, tmp_path):
+    """It has no console; the files are bounded in size and number."""
+    monkeypatch.setattr(logs, "FILE_BYTES", 1000)
+    monkeypatch.setattr(logs, "FILES", 2)
+    handler = logs.rolling(tmp_path / "logs" / "promapp-lite.log")
+    for number in range(500):
+        handler.emit(logging.makeLogRecord({"msg": f"line {number} ÄÖ", "levelname": "INFO"}))
+    handler.close()
+    files = sorted((tmp_path / "logs").iterdir())
+    assert len(files) == 3 and all(each.stat().st_size <= 1300 for each in files)
+    assert "line 499 ÄÖ" in files[0].read_text("utf-8")
+    with pytest.raises(UserError, match="cannot be written"):
+        logs.rolling(tmp_path / "logs" / "promapp-lite.log" / "x")
 
 
 @pytest.mark.parametrize("words", [["uninstall"], ["status"]])
