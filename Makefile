@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" --group build
 
-.PHONY: dev run test test-all lint build bench lock screenshots
+.PHONY: dev run test test-all lint build windows bench lock screenshots
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -40,6 +40,10 @@ build: export PYTHONHASHSEED = 0
 build: $(VENV)/dev.stamp
 	@.ci/system build
 	$(BIN)/pyinstaller --noconfirm --clean --log-level WARN --distpath dist --workpath build build.spec
+
+# dist/promapp-lite.exe, built and tried under Wine on Debian; sets Wine up where it may.
+windows:
+	packaging/windows/build.sh . $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
