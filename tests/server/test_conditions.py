@@ -41,6 +41,7 @@ def test_all_is_well(app, settings, store):
 def test_the_worst_comes_first(app, settings, store, ended, monkeypatch):
     """And each has a remedy, also what a probe has found."""
     monkeypatch.setattr(conditions, "LOW", 1 << 60)
+    monkeypatch.setattr(conditions, "CHECKS", dict(reversed(conditions.CHECKS.items())))
     app.extensions["health"].take("database or disk is full")
     found = conditions.present(settings, store, app.extensions["health"])
     assert names(found) == [("writes", "fail"), ("token", "fail"), ("disk", "warn")]

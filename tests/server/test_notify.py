@@ -51,6 +51,7 @@ def test_an_abstract_socket(monkeypatch):
     """Named with an @, as sd_notify(3) says."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0promapp-lite-test")
+        manager.settimeout(10)
         monkeypatch.setenv("NOTIFY_SOCKET", "@promapp-lite-test")
         notify.tell(notify.ALIVE)
         assert manager.recv(99) == b"WATCHDOG=1"

@@ -16,14 +16,14 @@ PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 BOM = b"\xef\xbb\xbf"
 
 
-def issued(name, key, issuer, issuer_key):
+def issued(name, key, issuer, issuer_key, days=90):
     """A certificate of one name, signed by another."""
     named = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, each)]) for each in (name, issuer)]
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder(named[1], named[0], key.public_key(), x509.random_serial_number())
         .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=90))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
@@ -158,5 +158,7 @@ def test_a_given_one_is_not_renewed(tmp_path):
     """Nor is anything made where there is none."""
     assert certificates.renew(tmp_path) is False
     (tmp_path / "tls").mkdir()
-    certificates.of(tmp_path).cert.write_bytes(CERT)
+    ending = issued("scim.example.org", KEY, "Example CA", ISSUER_KEY, days=10).public_bytes(PEM)
+    certificates.of(tmp_path).cert.write_bytes(ending)
+    certificates.of(tmp_path).key.write_bytes(PRIVATE)
     assert certificates.renew(tmp_path) is False
