@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from promapp_lite.cli.options import data_dir, password_stdin
 from promapp_lite.errors import UserError
 from promapp_lite.store.access import admins
 from promapp_lite.store.activity import audit
+from promapp_lite.store.engine import Store
 from promapp_lite.text import first_line
 
 
@@ -25,13 +27,7 @@ def admin() -> None:
 @password_stdin
 def create(data_dir: Path, name: str, password_stdin: bool) -> None:
     """Create another admin."""
-    store, name = opened(data_dir), admins.checked(name)
-    chosen, generated = choose_password(password_stdin)
-    hashed = admins.hash_password(chosen)
-    with store.write():
-        admins.insert(store, name, hashed)
-        audit.record(store, caller(), "admin-made", name)
-        print_generated(chosen, generated)  # in here: nothing is kept that could not be shown
+    keep(opened(data_dir), admins.insert, admins.checked(name), password_stdin, "admin-made")
 
 
 @admin.command(epilog=example("promapp-lite admin password ada"))
@@ -40,13 +36,7 @@ def create(data_dir: Path, name: str, password_stdin: bool) -> None:
 @password_stdin
 def password(data_dir: Path, name: str, password_stdin: bool) -> None:
     """Give an admin a new password, which ends their sessions."""
-    store = opened(data_dir)
-    chosen, generated = choose_password(password_stdin)
-    hashed = admins.hash_password(chosen)
-    with store.write():
-        admins.set_password(store, name, hashed)
-        audit.record(store, caller(), "password", name)
-        print_generated(chosen, generated)
+    keep(opened(data_dir), admins.set_password, name, password_stdin, "password")
 
 
 @admin.command(epilog=example("promapp-lite admin disable grace"))
@@ -82,10 +72,17 @@ def list_admins(data_dir: Path) -> None:
     )
 
 
-def print_generated(chosen: str, generated: bool) -> None:
-    """Show a password that nobody has chosen, once."""
-    if generated:
-        click.echo(f"Password: {chosen}   (shown only once)")
+def keep(
+    store: Store, write: Callable[[Store, str, str], None], name: str, from_stdin: bool, action: audit.Action
+) -> None:
+    """Write an admin's password as its hash, and show one that nobody has chosen, once."""
+    chosen, generated = choose_password(from_stdin)
+    hashed = admins.hash_password(chosen)
+    with store.write():
+        write(store, name, hashed)
+        audit.record(store, caller(), action, name)
+        if generated:  # in here: nothing is kept that could not be shown
+            click.echo(f"Password: {chosen}   (shown only once)")
 
 
 def choose_password(from_stdin: bool) -> tuple[str, bool]:
