@@ -60,9 +60,7 @@ def database(settings: Settings) -> Iterator[Result]:
     file = settings.data_dir / opening.DATABASE
     try:
         sqlite.integrity_check(file)
-        found = sqlite.read_only(file)
-        with found.connection_context():
-            known = opening.steps(found)
+        known = opening.steps_in(file)
         opening.refuse_newer(file, known)
     except DB_ERRORS as error:
         yield Result("fail", str(error), RESTORE)
@@ -70,7 +68,7 @@ def database(settings: Settings) -> Iterator[Result]:
     except UserError as refusal:
         yield Result("fail", str(refusal), "install the newer promapp-lite")
         return
-    if not any(each.applied for each in known):
+    if not opening.is_ours(known):
         yield Result("fail", f"{file} is empty or another program's", RESTORE)
     elif sqlite.is_locked(file, SECONDS):
         advice = "close the program that has it open, a database browser or a copy, or restart the service"

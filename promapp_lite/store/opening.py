@@ -87,7 +87,7 @@ def open_store(folder: Path, index: Iterable[str] | None = None) -> Store:
     store = Store(folder / DATABASE)
     try:
         with FileLock(folder / "migrate.lock", timeout=LOCK_SECONDS):
-            refuse_foreign(store.path)
+            refuse_foreign(store.path, steps_in(store.path))
             migrate(store)
             if wanted is not None:
                 indexes.declare(store, wanted)
@@ -121,12 +121,21 @@ def steps(database: SqliteDatabase) -> list[Migration]:
     return found
 
 
-def refuse_foreign(path: Path) -> None:
-    """UserError where the database is empty or another program's: no migration of this one has been here."""
-    database = sqlite.read_only(path)  # a connection that may write would already change its journal mode
+def steps_in(file: Path) -> list[Migration]:
+    """The steps of a database that is left as it is: one that may write would change its journal mode."""
+    database = sqlite.read_only(file)
     with database.connection_context():
-        known = steps(database)
-    if not any(each.applied for each in known):
+        return steps(database)
+
+
+def is_ours(known: list[Migration]) -> bool:
+    """Whether a database is of this program: an empty one and another's have seen none of its steps."""
+    return any(each.applied for each in known)
+
+
+def refuse_foreign(path: Path, known: list[Migration]) -> None:
+    """UserError where the database is empty or another program's."""
+    if not is_ours(known):
         raise UserError(
             f"{path} is no database of promapp-lite. It was not changed: restore a backup, or move the file "
             "away and run promapp-lite init."

@@ -67,17 +67,16 @@ def check(source: Path) -> tuple[str, list[str]]:
         raise UserError(f"There is no file {source}.")
     try:
         sqlite.integrity_check(source)
+        known = opening.steps_in(source)
         database = sqlite.read_only(source)
         with database.connection_context():
-            known = opening.steps(database)
             index = indexes.attributes(sqlite.index_names(database, indexes.PREFIX))
     except DB_ERRORS as error:
         raise UserError(f"{source} cannot be restored: {error}. Nothing was changed.") from None
-    applied = [each.name for each in known if each.applied]
-    if not applied:
+    if not opening.is_ours(known):
         raise UserError(f"{source} is not a backup of promapp-lite. Nothing was changed.")
     opening.refuse_newer(source, known)
-    return str(applied[-1]), index
+    return str([each.name for each in known if each.applied][-1]), index
 
 
 def take(source: Path, target: Path, newest: str) -> None:
