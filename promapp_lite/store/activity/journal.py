@@ -167,8 +167,9 @@ def prune(store: Store, days: int) -> int:
     before, present = clock.stamp(now - timedelta(days=days)), clock.stamp(now)
     while days and (rows := store.select(prunable(after))):
         old = [id for id, at in rows if at < before]
-        with store.write():
-            forget(store, old)
+        if old:
+            with store.write():
+                forget(store, old)
         pruned, after = pruned + len(old), rows[-1][0]
         if not old and all(at <= present for _, at in rows):
             break
