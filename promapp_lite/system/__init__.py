@@ -1,4 +1,4 @@
-"""The operating system: certificates, the service manager, the desktop, the bundled executable.
+"""The operating system: certificates, service managers, file owners, the desktop, the bundled executable.
 
 It knows the operating system and `cryptography`. May import the modules at the top only.
 """
